@@ -1,0 +1,1 @@
+"""Sources: how records come in from archives."""

@@ -1,0 +1,1 @@
+"""Ontology terms: loading, storing, annotating."""

@@ -1,0 +1,98 @@
+"""What the catalogue answers: hits filled from the store, ready to print or to render."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from parfocal.identifiers import RecordId
+from parfocal.model import Annotation, Dataset, Level, Link, Record
+from parfocal.query import Clause, FacetValue
+
+
+class Reason(Struct, frozen=True):
+    """Why a hit matched: the words of the query, what they matched, and how.
+
+    ``how`` is words, phrase, curated, label, synonym, doubted, key-value or field; ``text`` is the record's
+    own wording, ``label`` and ``term`` the ontology term between, ``field`` or ``key`` where it stood,
+    ``inherited_from`` the record that it was taken from.
+    """
+
+    asked: str
+    how: str
+    text: str = ""
+    term: str = ""
+    label: str = ""
+    field: str = ""
+    key: str = ""
+    inherited_from: RecordId | None = None
+
+
+class HitAnnotation(Struct, frozen=True):
+    """An annotation as shown with a hit: the claim, its term's IRI, and where it was inherited from."""
+
+    claim: Annotation
+    iri: str
+    inherited_from: RecordId | None = None
+
+
+class Place(Struct, frozen=True):
+    """A record that another lies in, by name."""
+
+    id: RecordId
+    title: str
+    level: Level
+
+
+class Hit(Struct, frozen=True):
+    """One hit. ``snippet`` is plain text; ``marks`` are (start, end) of matched words within it."""
+
+    id: RecordId
+    type: str
+    level: Level
+    title: str
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+    container: Place | None
+    study: Place | None
+    source: str
+    annotations: tuple[HitAnnotation, ...]
+    reasons: tuple[Reason, ...]
+    thumbnail: str
+    links: tuple[Link, ...]
+    record: Record
+    score: float = 0.0
+    images: int | None = None
+    best: RecordId | None = None
+
+
+class Expansion(Struct, frozen=True):
+    """How words of a query were understood: a term, its synonyms, and how many terms below it."""
+
+    text: str
+    term: str
+    label: str
+    synonyms: tuple[str, ...]
+    narrower: int
+    field: str = ""
+
+
+class SearchAnswer(Struct, frozen=True):
+    """A page of hits; ``query`` is the question as text, ``where`` as understood, ``expansions`` for people."""
+
+    total: int
+    levels: dict[str, int]
+    hits: tuple[Hit, ...]
+    facets: dict[str, tuple[FacetValue, ...]]
+    where: Clause
+    expansions: tuple[Expansion, ...]
+    next: str | None = None
+
+
+class RecordView(Struct, frozen=True):
+    """A record with what surrounds it, all of it visible to the viewer."""
+
+    record: Record
+    ancestors: tuple[Dataset, ...]
+    study: Place | None
+    container: Place | None
+    annotations: tuple[HitAnnotation, ...]

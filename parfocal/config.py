@@ -1,0 +1,238 @@
+"""Settings: ``parfocal.toml``, then ``PARFOCAL_...`` environment variables, then flags; read once, frozen."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from parfocal.errors import ConfigError
+
+FILE_NAME = "parfocal.toml"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(BaseModel):
+    """One ``[[sources]]`` table; keys beyond these belong to the source's kind."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
+        description="Name; first part of record identifiers.",
+    )
+    kind: str = Field("", description="Kind of source, such as idr-studies or local.")
+    preset: str = Field("", description="Name of a preset that gives kind and options.")
+    access: tuple[str, ...] = Field(
+        (), description="Groups that may see its records; none: everybody."
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the keys that belong to the kind of source."""
+        return dict(self.model_extra or {})
+
+
+class SearchSettings(_Table):
+    """``[search]``: which engine answers."""
+
+    engine: str = Field("tantivy", description="tantivy, elastic or memory.")
+    url: str = Field("http://127.0.0.1:9200", description="Address of the search server (elastic).")
+    index: str = Field("parfocal", description="Name of the index on the search server (elastic).")
+    username: str = Field("", description="User name at the search server (elastic).")
+    password: SecretStr = Field(
+        SecretStr(""), description="Password at the search server (elastic)."
+    )
+
+
+class GraphSettings(_Table):
+    """``[graph]``: the triple store."""
+
+    engine: str = Field("oxigraph", description="oxigraph, or memory.")
+    timeout: float = Field(30.0, gt=0, le=3600, description="Seconds that a SPARQL query may take.")
+    memory_mb: int = Field(2048, ge=128, description="Memory that a SPARQL query may use, in MiB.")
+
+
+class ViewerSettings(_Table):
+    """One ``[[server.viewers]]`` table: somebody who may see more than everybody."""
+
+    name: str = Field(min_length=1, description="Name shown on the page.")
+    token: SecretStr = Field(description="Secret that proves who it is; at least 8 characters.")
+    groups: tuple[str, ...] = Field(description="Groups whose records this viewer may see.")
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr) -> SecretStr:
+        if len(token.get_secret_value()) < 8:
+            raise ValueError("a token needs at least 8 characters")
+        return token
+
+
+class ServerSettings(_Table):
+    """``[server]``: the web server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    base_url: str = Field(
+        "", description="Public address, used in record IRIs; by default host and port."
+    )
+    threads: int = Field(4, ge=1, le=64, description="Threads that answer requests.")
+    viewers: tuple[ViewerSettings, ...] = Field((), description="Who may see more than everybody.")
+
+
+class OntologySettings(_Table):
+    """``[ontology]``: the term store."""
+
+    engine: str = Field("sqlite", description="Term store; sqlite.")
+
+
+class PublishSettings(_Table):
+    """``[publish]``: where data sets are published."""
+
+    folder: Path = Field(Path("published"), description="Folder of the target 'folder'.")
+    landing_url: str = Field(
+        "", description="Address below which published packages will be found."
+    )
+    publisher: str = Field("", description="Publisher named in DataCite metadata.")
+    doi_prefix: str = Field("", description="DOI prefix; none: no DOI is made.")
+    datacite_url: str = Field("https://api.test.datacite.org", description="DataCite REST address.")
+    datacite_user: str = Field("", description="DataCite repository account.")
+    datacite_password: SecretStr = Field(SecretStr(""), description="Its password.")
+
+
+class Settings(_Table):
+    """Everything that can be set."""
+
+    data_dir: Path = Field(Path("data"), description="Folder of store, index and graph.")
+    sources: tuple[SourceSettings, ...] = Field((), description="Archives to harvest.")
+    search: SearchSettings = SearchSettings()
+    graph: GraphSettings = GraphSettings()
+    server: ServerSettings = ServerSettings()
+    ontology: OntologySettings = OntologySettings()
+    publish: PublishSettings = PublishSettings()
+    file: Path | None = Field(None, description="File that was read.", exclude=True)
+    origins: dict[str, str] = Field(default_factory=dict, exclude=True)
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        names = [source.name for source in sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources have the name {twice[0]!r}")
+        return sources
+
+    @property
+    def base_url(self) -> str:
+        """Return the address below which record IRIs lie, without a slash at the end."""
+        return (self.server.base_url or f"http://{self.server.host}:{self.server.port}").rstrip("/")
+
+    def source(self, name: str) -> SourceSettings:
+        """Return a source's settings or raise ConfigError that lists what there is."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        known = ", ".join(source.name for source in self.sources) or "none"
+        raise ConfigError(f"there is no source {name!r}", hint=f"configured sources: {known}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "no such configuration file", where=str(path), hint="parfocal init makes one"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path)) from error
+
+
+def _paths(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        path = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping):
+            yield from _paths(value, path)
+        else:
+            yield path, value
+
+
+def _set(table: dict[str, Any], path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+    table[last] = value
+
+
+def _known_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _known_paths(kind, f"{prefix}{name}.")
+        elif name not in ("sources", "viewers", "file", "origins"):
+            yield f"{prefix}{name}"
+
+
+def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, variable, value): ``PARFOCAL_SEARCH_ENGINE`` sets ``search.engine``."""
+    for path in _known_paths(Settings):
+        variable = "PARFOCAL_" + path.replace(".", "_").upper()
+        if variable in environ:
+            yield path, variable, environ[variable]
+
+
+def _resolve(base: Path, table: dict[str, Any]) -> None:
+    """Make the paths of a file relative to the folder of that file."""
+    for place, key in ((table, "data_dir"), (table.get("publish", {}), "folder")):
+        if isinstance(place, dict) and isinstance(place.get(key), str):
+            place[key] = str(base / Path(place[key]).expanduser())
+    for source in table.get("sources", ()):
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = str(base / Path(source["path"]).expanduser())
+
+
+def _explain(error: ValidationError, where: str) -> ConfigError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown setting"
+    return ConfigError(
+        f"{place}: {message}", where=where, hint="docs/configuration.md lists all settings"
+    )
+
+
+def load(
+    file: Path | None = None,
+    *,
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read settings from a file (default: ``parfocal.toml`` in the working folder, if there), environment and flags.
+
+    Relative paths in a file count from the file's folder. Raises ConfigError that names file and key.
+    """
+    found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
+    table = _read(found) if found else {}
+    if found:
+        _resolve(found.parent.absolute(), table)
+    origins = {path: str(found) for path, _ in _paths(table)}
+    for path, variable, text in _environment(os.environ if environ is None else environ):
+        _set(table, path, text)
+        origins[path] = variable
+    for path, value in (flags or {}).items():
+        if value is not None:
+            _set(table, path, value)
+            origins[path] = "flag"
+    try:
+        return Settings.model_validate({**table, "file": found, "origins": origins})
+    except ValidationError as error:
+        raise _explain(error, str(found or "settings")) from error

@@ -1,0 +1,377 @@
+"""THE table of searchable fields; index mappings, query checks, API docs and facets derive from it."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+from parfocal.errors import QueryInvalid
+from parfocal.model import Dataset, Image, Quantity, Record
+
+FieldType = Literal["term", "keyword", "number", "length", "date"]
+"""term: ontology terms and texts; keyword: exact text, case ignored; length: number in micrometres."""
+
+
+class Field(Struct, frozen=True):
+    """One searchable field.
+
+    ``keys`` are the source keys whose values belong to it (compared by :func:`plain_key`),
+    ``prefixes`` the ontologies of its terms in order of preference, ``inherited`` says whether an
+    image without a value takes it from what it lies in.
+    """
+
+    name: str
+    type: FieldType
+    sentence: str
+    aliases: tuple[str, ...] = ()
+    facet: bool = False
+    unit: str = ""
+    inherited: bool = False
+    keys: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        "organism",
+        "term",
+        "Species or other taxon of the sample.",
+        aliases=("species",),
+        facet=True,
+        inherited=True,
+        keys=(
+            "organism",
+            "organism 1",
+            "organism 2",
+            "organism 3",
+            "study organism",
+            "species",
+            "organisms",
+            "taxon",
+            "scientific name",
+            "host organism",
+        ),
+        prefixes=("NCBITaxon",),
+    ),
+    Field(
+        "cell_line",
+        "term",
+        "Cell line.",
+        aliases=("cellline",),
+        facet=True,
+        inherited=True,
+        keys=("cell line", "cell lines", "cell line name", "cellline"),
+        prefixes=("CLO", "EFO", "BTO", "CVCL"),
+    ),
+    Field(
+        "cell_type",
+        "term",
+        "Cell type.",
+        aliases=("celltype",),
+        facet=True,
+        inherited=True,
+        keys=("cell type", "cell types"),
+        prefixes=("CL", "BTO", "EFO"),
+    ),
+    Field(
+        "tissue",
+        "term",
+        "Tissue, organ or organism part.",
+        aliases=("organism_part", "organ"),
+        facet=True,
+        inherited=True,
+        keys=(
+            "organism part",
+            "organism part 1",
+            "organism part 2",
+            "tissue",
+            "organ",
+            "tissue type",
+            "tissue type 1",
+            "tissue type 2",
+            "anatomical entity",
+        ),
+        prefixes=("UBERON", "PO", "BTO", "EFO", "ZFA"),
+    ),
+    Field(
+        "imaging_method",
+        "term",
+        "Imaging method.",
+        aliases=("method", "modality"),
+        facet=True,
+        inherited=True,
+        keys=(
+            "imaging method",
+            "screen imaging method",
+            "experiment imaging method",
+            "study imaging method",
+            "imaging modality",
+            "modality",
+        ),
+        prefixes=("FBbi", "EFO", "EDAM"),
+    ),
+    Field(
+        "phenotype",
+        "term",
+        "Phenotype seen.",
+        facet=True,
+        keys=("phenotype", "phenotype term name", "phenotype name"),
+        prefixes=("CMPO", "PATO", "GO", "FYPO"),
+    ),
+    Field(
+        "disease",
+        "term",
+        "Disease or diagnosis.",
+        aliases=("diagnosis", "pathology"),
+        facet=True,
+        inherited=True,
+        keys=("disease", "diagnosis", "disease state", "pathology"),
+        prefixes=("DOID", "MONDO", "EFO"),
+    ),
+    Field(
+        "development_stage",
+        "term",
+        "Developmental stage.",
+        aliases=("stage",),
+        inherited=True,
+        keys=("developmental stage", "development stage"),
+        prefixes=("UBERON", "EFO", "MmusDv", "HsapDv", "ZFS", "PO"),
+    ),
+    Field(
+        "cell_cycle_phase",
+        "term",
+        "Phase of the cell cycle.",
+        inherited=False,
+        keys=("cell cycle phase",),
+        prefixes=("GO",),
+    ),
+    Field("sex", "term", "Sex of the donor.", inherited=True, keys=("sex",), prefixes=("PATO",)),
+    Field(
+        "compound",
+        "term",
+        "Compound or drug.",
+        aliases=("drug",),
+        facet=True,
+        keys=("compound", "compound name", "drug", "treatment compound"),
+        prefixes=("CHEBI",),
+    ),
+    Field(
+        "gene",
+        "keyword",
+        "Gene symbol.",
+        facet=True,
+        keys=("gene symbol", "hgnc gene symbol", "gene", "gene name"),
+    ),
+    Field(
+        "antibody",
+        "keyword",
+        "Antibody or its target.",
+        facet=False,
+        keys=("antibody", "antibody target", "primary antibody"),
+    ),
+    Field(
+        "study_type",
+        "term",
+        "Kind of study.",
+        inherited=True,
+        keys=("study type", "screen type", "experiment type", "screen technology type"),
+        prefixes=("EFO",),
+    ),
+    Field("term", "term", "Any other term that a curator gave."),
+    Field(
+        "type",
+        "keyword",
+        "Kind of record: image, well, study, screen, plate, dataset ...",
+        facet=True,
+    ),
+    Field("source", "keyword", "Archive that the record comes from.", facet=True),
+    Field("study", "keyword", "Study that the record is or lies in.", facet=True),
+    Field(
+        "container",
+        "keyword",
+        "Screen, experiment, data set or plate that the record lies in.",
+        facet=True,
+    ),
+    Field(
+        "licence",
+        "keyword",
+        "Licence, as SPDX identifier.",
+        aliases=("license",),
+        facet=True,
+        inherited=True,
+    ),
+    Field(
+        "author",
+        "keyword",
+        "Creator's name.",
+        aliases=("authors", "creator"),
+        facet=True,
+        inherited=True,
+    ),
+    Field("doi", "keyword", "DOI of the data or of a publication.", inherited=True),
+    Field("identifier", "keyword", "Any other identifier.", inherited=True),
+    Field("date", "date", "Release or acquisition date.", inherited=True),
+    Field("size_x", "number", "Width.", unit="px"),
+    Field("size_y", "number", "Height.", unit="px"),
+    Field("size_z", "number", "Number of focal planes."),
+    Field("size_t", "number", "Number of time points."),
+    Field("channels", "number", "Number of channels.", aliases=("size_c",)),
+    Field("pixel_size_x", "length", "Pixel width.", unit="um"),
+    Field("pixel_size_y", "length", "Pixel height.", unit="um"),
+    Field("pixel_size_z", "length", "Distance of focal planes.", unit="um"),
+    Field("magnification", "number", "Nominal magnification of the objective."),
+    Field("channel", "keyword", "Channel name or fluorophore.", facet=True),
+    Field("format", "keyword", "File format.", facet=True),
+    Field("pixel_type", "keyword", "Pixel type."),
+)
+
+_BY_NAME = {name: field for field in FIELDS for name in (field.name, *field.aliases)}
+_BY_KEY = {key: field for field in FIELDS for key in field.keys}
+_WRAPPED = re.compile(
+    r"^(?:characteristics|experimental condition|comment)\s*\[(.+)\]$", re.IGNORECASE
+)
+_MICROMETRES = {
+    "pm": 1e-6,
+    "å": 1e-4,
+    "a": 1e-4,
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "nanometre": 1e-3,
+    "um": 1.0,
+    "µm": 1.0,
+    "μm": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "millimetre": 1e3,
+    "cm": 1e4,
+    "m": 1e6,
+    "in": 25400.0,
+    "inch": 25400.0,
+}
+
+
+def field_named(name: str) -> Field | None:
+    """Return the field of a name or alias; None when there is none.
+
+    >>> field_named("method").name
+    'imaging_method'
+    """
+    return _BY_NAME.get(name.lower())
+
+
+def plain_key(key: str) -> str:
+    """Return a source key without wrapping and case, for comparison.
+
+    >>> plain_key("Characteristics [Cell Line]")
+    'cell line'
+    """
+    match = _WRAPPED.match(key.strip())
+    return " ".join((match.group(1) if match else key).replace("_", " ").lower().split())
+
+
+def field_of_key(key: str) -> Field | None:
+    """Return the field that a source key's values belong to; None for other keys.
+
+    >>> field_of_key("Characteristics [Organism]").name
+    'organism'
+    """
+    return _BY_KEY.get(plain_key(key))
+
+
+def micrometres(value: float, unit: str) -> float | None:
+    """Convert a length to micrometres; None for pixels and unknown units.
+
+    >>> micrometres(200, "nm")
+    0.2
+    """
+    factor = _MICROMETRES.get(unit.strip().lower())
+    return None if factor is None else round(value * factor, 9)
+
+
+def _length(quantity: Quantity | None) -> tuple[float, ...]:
+    converted = micrometres(quantity.value, quantity.unit) if quantity else None
+    return () if converted is None else (converted,)
+
+
+def _count(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
+
+
+def _image_numbers(image: Image) -> dict[str, tuple[float, ...]]:
+    channels = image.size_c if image.size_c is not None else len(image.channels) or None
+    values = {
+        "size_x": _count(image.size_x),
+        "size_y": _count(image.size_y),
+        "size_z": _count(image.size_z),
+        "size_t": _count(image.size_t),
+        "channels": _count(channels),
+        "pixel_size_x": _length(image.pixel_size_x),
+        "pixel_size_y": _length(image.pixel_size_y),
+        "pixel_size_z": _length(image.pixel_size_z),
+        "magnification": _count(image.objective.magnification if image.objective else None),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def numbers_of(record: Record) -> dict[str, tuple[float, ...]]:
+    """Return a record's own values of the number and length fields, lengths in micrometres."""
+    return _image_numbers(record) if isinstance(record, Image) else {}
+
+
+def keywords_of(record: Record) -> dict[str, tuple[str, ...]]:
+    """Return a record's own values of keyword fields, as written; place fields are not among them.
+
+    The fields ``source``, ``study`` and ``container`` depend on what the record lies in.
+    """
+    kinds = dict.fromkeys((record.ome_type.lower(), type(record).__name__.lower()))
+    values: dict[str, list[str]] = {
+        "type": list(kinds),
+        "licence": [record.licence],
+        "author": [person.name for person in record.creators],
+        "identifier": [i for i in record.identifiers if not i.startswith("doi:")],
+        "doi": [i[4:] for i in record.identifiers if i.startswith("doi:")],
+    }
+    if isinstance(record, Dataset):
+        values["doi"] += [publication.doi for publication in record.publications]
+        values["identifier"] += [f"pubmed:{p.pubmed}" for p in record.publications if p.pubmed]
+    else:
+        values["channel"] = [n for c in record.channels for n in (c.name, c.fluorophore)]
+        values["format"] = [record.format]
+        values["pixel_type"] = [record.pixel_type]
+    for pair in record.key_values:
+        field = _BY_KEY.get(plain_key(pair.key))
+        if field is not None and field.type == "keyword":
+            values.setdefault(field.name, []).append(pair.value)
+    return {
+        name: tuple(dict.fromkeys(filter(None, all_))) for name, all_ in values.items() if any(all_)
+    }
+
+
+def texts_of(record: Record) -> dict[str, tuple[str, ...]]:
+    """Return a record's own texts of the term fields, from its key-values, as written."""
+    values: dict[str, dict[str, None]] = {}
+    for pair in record.key_values:
+        field = _BY_KEY.get(plain_key(pair.key))
+        if field is not None and field.type == "term" and pair.value:
+            values.setdefault(field.name, {})[pair.value] = None
+    return {name: tuple(texts) for name, texts in values.items()}
+
+
+def require_field(name: str, position: int = -1) -> Field:
+    """Return the field of a name, or raise QueryInvalid that lists what there is."""
+    field = field_named(name)
+    if field is None:
+        known = ", ".join(field.name for field in FIELDS)
+        raise QueryInvalid(
+            f"there is no field {name!r}",
+            hint=f'fields are {known}; for a source\'s own key write kv:"{name}=value"',
+            position=position,
+            length=len(name),
+        )
+    return field

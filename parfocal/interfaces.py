@@ -1,0 +1,434 @@
+"""All interfaces of the hub, and nothing else but the values that cross them.
+
+Sources and repositories are async, stores and indexes sync. Each has a contract class in
+:mod:`parfocal.testing`; optional powers are tiny protocols of their own (``Supports...``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Literal, Protocol
+
+from msgspec import Struct
+
+from parfocal.identifiers import Curie, RecordId
+from parfocal.model import Annotation, Dataset, Record, Viewer
+from parfocal.query import Page, Query
+
+# ------------------------------------------------------------------ harvest
+
+
+class RawItem(Struct, frozen=True):
+    """What a source gave, uninterpreted, with all that ``normalise`` needs to read it.
+
+    ``key`` is unique and stable within the source. ``cursor`` is the place after this item, from which an
+    interrupted walk resumes; "" when the source cannot resume there. ``digest`` stands for the content.
+    """
+
+    key: str
+    content: bytes
+    cursor: str = ""
+
+    @property
+    def digest(self) -> bytes:
+        """Return a digest of the content, 16 bytes."""
+        return hashlib.blake2b(self.content, digest_size=16).digest()
+
+
+class Problem(Struct, frozen=True):
+    """Something that could not be read, or should not be believed.
+
+    ``item`` is the raw key, file or address; ``place`` says where in it (``row 17, column 3``). An *error*
+    means that something of the source is missing from the records; what it covers (raw keys that equal
+    ``item`` or begin with ``item/`` or ``item#``) is not tombstoned. A *warning* leaves records complete.
+    """
+
+    item: str
+    reason: str
+    place: str = ""
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+
+class Unchanged(Struct, frozen=True):
+    """A raw item that the source knows to be as it was, without reading it (same size and time)."""
+
+    key: str
+    cursor: str = ""
+
+
+class Source(Protocol):
+    """An archive. ``fetch`` does I/O and no interpretation; ``normalise`` interprets and does no I/O.
+
+    ``Options`` is a frozen pydantic model of the source's own settings. A source is made with
+    ``cls(name, options)``, name being the setting ``name`` and the first part of its record ids.
+    ``fetch(cursor)`` walks everything in a fixed order, from after ``cursor`` when one is given.
+    """
+
+    Options: ClassVar[type[Any]]
+
+    def fetch(self, cursor: str | None) -> AsyncIterator[RawItem | Unchanged | Problem]:
+        """Yield the raw items in a stable order; an unreadable one as a Problem; raise SourceError only
+        when the walk as a whole cannot go on."""
+        ...
+
+    def normalise(self, item: RawItem) -> Iterable[Record | Problem]:
+        """Yield the records of one raw item, parents before what lies in them; pure."""
+        ...
+
+
+class SupportsThumbnail(Protocol):
+    """A source that can draw a small picture of its images."""
+
+    def thumbnail(self, record: Record, size: int) -> bytes:
+        """Return a PNG at most ``size`` pixels wide and high; raise SourceError when it cannot."""
+        ...
+
+
+# ------------------------------------------------------------------ meaning
+
+
+class TermInfo(Struct, frozen=True):
+    """One ontology term."""
+
+    curie: Curie
+    label: str
+    ontology: str = ""
+    synonyms: tuple[tuple[str, str], ...] = ()
+    """Pairs of scope (EXACT, BROAD, NARROW, RELATED) and text."""
+    parents: tuple[Curie, ...] = ()
+    obsolete: bool = False
+    replaced_by: tuple[Curie, ...] = ()
+    definition: str = ""
+    iri: str = ""
+
+
+class TermMatch(Struct, frozen=True):
+    """A term found by a text; ``method`` is label or synonym, ``scope`` the synonym's scope."""
+
+    curie: Curie
+    label: str
+    method: Literal["label", "synonym"]
+    scope: str = ""
+
+
+class OntologySummary(Struct, frozen=True):
+    """What the store knows of one loaded ontology file."""
+
+    name: str
+    version: str
+    terms: int
+    obsolete: int
+    loaded: str
+    reader: str
+    skipped: tuple[str, ...] = ()
+
+
+class TermStore(Protocol):
+    """Ontology terms, read by annotators and by query understanding; thread-safe for reading."""
+
+    def get(self, curie: Curie) -> TermInfo | None:
+        """Return a term, or None."""
+        ...
+
+    def find(self, text: str, prefixes: Sequence[str] = ()) -> tuple[TermMatch, ...]:
+        """Return live terms whose label or synonym equals the text (``fold``); labels before synonyms, exact
+        before other scopes, then in the order of ``prefixes`` when given (only those count then)."""
+        ...
+
+    def ancestors(self, curie: Curie) -> frozenset[Curie]:
+        """Return all terms above over is_a, without the term itself; a cycle does no harm."""
+        ...
+
+    def descendants(self, curie: Curie) -> frozenset[Curie]:
+        """Return all terms below over is_a, with the term itself if it is known or has any."""
+        ...
+
+    def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:
+        """Return terms with a label or synonym that begins with the text, shortest first."""
+        ...
+
+    def ontologies(self) -> tuple[OntologySummary, ...]:
+        """Return what is loaded, by name."""
+        ...
+
+    def version(self) -> str:
+        """Return a text that changes whenever the content does; "" for an empty store."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class Annotator(Protocol):
+    """Claims what a record's texts mean; pure. Made with ``cls(terms)``."""
+
+    def annotate(self, record: Record) -> Iterable[Annotation]:
+        """Yield claims that the record does not carry yet."""
+        ...
+
+
+# ------------------------------------------------------------------ store
+
+
+class Change(Struct, frozen=True):
+    """One entry of the change log; ``record`` None is a tombstone.
+
+    ``seq`` is the record's number for ever (order of first sight); ``revision`` the log's number.
+    ``ancestors`` are the live records that it lies in, nearest first; filled in by the pipeline.
+    """
+
+    revision: int
+    seq: int
+    id: RecordId
+    record: Record | None
+    ancestors: tuple[Dataset, ...] = ()
+
+
+class Batch(Struct, frozen=True):
+    """What a harvest commits in one transaction: raw items with their records, problems, the cursor."""
+
+    items: tuple[tuple[RawItem, tuple[Record, ...]], ...] = ()
+    unchanged: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    cursor: str = ""
+
+
+class Counts(Struct, frozen=True):
+    """How many records a commit made new, changed, left alone or tombstoned."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    tombstoned: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Add field by field."""
+        return Counts(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.tombstoned + other.tombstoned,
+        )
+
+
+class RunReport(Struct, frozen=True):
+    """How a harvest of one source ended. ``state``: running, complete, interrupted, failed."""
+
+    source: str
+    run: int
+    state: str
+    started: str
+    finished: str = ""
+    counts: Counts = Counts()
+    items: int = 0
+    skipped: int = 0
+    problems: int = 0
+    warnings: int = 0
+    message: str = ""
+
+
+class SourceState(Struct, frozen=True):
+    """A source as the store knows it."""
+
+    name: str
+    records: int
+    last_run: RunReport | None = None
+
+
+class RecordStore(Protocol):
+    """The truth: raw items, records, change log, cursors, problems and journals; sync, one writer."""
+
+    def digest(self, source: str, key: str) -> bytes | None:
+        """Return the digest of a kept raw item that was normalised without error, or None."""
+        ...
+
+    def begin(self, source: str, *, full: bool = False) -> tuple[int, str | None]:
+        """Start a run, or take an interrupted one up again: its number and cursor. ``full`` starts anew."""
+        ...
+
+    def commit(self, source: str, run: int, batch: Batch) -> Counts:
+        """Keep raw items, upsert their records and move the cursor, all or nothing."""
+        ...
+
+    def finish(
+        self, source: str, run: int, *, complete: bool, allow_shrink: bool, message: str = ""
+    ) -> RunReport:
+        """End a run. After a complete walk, tombstone what it no longer saw, unless that is more than half."""
+        ...
+
+    def get(self, id: RecordId) -> Record:
+        """Return a live record or raise RecordNotFound; access is the caller's affair (Catalogue's)."""
+        ...
+
+    def get_many(self, ids: Sequence[RecordId]) -> dict[RecordId, Record]:
+        """Return those that live."""
+        ...
+
+    def children(self, id: RecordId, *, after: int = 0, limit: int = 1000) -> list[Change]:
+        """Return the live records directly in one, by seq, from after a seq."""
+        ...
+
+    def revision(self) -> int:
+        """Return the number of the last change; 0 when empty."""
+        ...
+
+    def changes(self, after: int, limit: int = 1000) -> list[Change]:
+        """Return the latest change of each record changed after a revision, in order, without ancestors."""
+        ...
+
+    def records(self, *, after: int = 0, source: str = "", limit: int = 1000) -> list[Change]:
+        """Return live records by seq, from after a seq."""
+        ...
+
+    def sources(self) -> tuple[SourceState, ...]:
+        """Return all sources that were ever harvested, by name."""
+        ...
+
+    def runs(self, source: str, limit: int = 20) -> tuple[RunReport, ...]:
+        """Return the last runs, newest first."""
+        ...
+
+    def problems(
+        self, source: str, *, after: int = 0, limit: int = 1000
+    ) -> list[tuple[int, Problem]]:
+        """Return the numbered problems of the source's last run."""
+        ...
+
+    def journal(self, name: str) -> dict[str, Any] | None:
+        """Return a journal's state, or None."""
+        ...
+
+    def write_journal(self, name: str, state: dict[str, Any]) -> None:
+        """Write a journal's state durably before returning."""
+        ...
+
+    def journals(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return all journals whose name begins with the prefix."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...
+
+
+# ------------------------------------------------------------------ projections
+
+
+class Projection(Protocol):
+    """Anything that follows the change log and can be rebuilt from the store at any time."""
+
+    def revision(self) -> int:
+        """Return the revision up to which changes were durably applied."""
+        ...
+
+    def apply(self, changes: Iterable[Change], revision: int) -> None:
+        """Apply changes durably, together with the revision then reached; idempotent."""
+        ...
+
+    def clear(self) -> None:
+        """Empty it, back to revision 0."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class SearchIndex(Projection, Protocol):
+    """A search engine. Made by the entry point's ``open(settings: Settings) -> SearchIndex``."""
+
+    def search(self, query: Query, viewer: Viewer) -> Page:
+        """Answer an understood query with what the viewer may see; filter inside the engine."""
+        ...
+
+    def count(self, query: Query, viewer: Viewer) -> int:
+        """Return the exact total at the query's level."""
+        ...
+
+    def suggest(
+        self, prefix: str, viewer: Viewer, limit: int = 10
+    ) -> tuple[tuple[str, str, int], ...]:
+        """Return (field, value as written, records) of term and gene values that begin with the text."""
+        ...
+
+
+class Answer(Struct, frozen=True):
+    """A SPARQL answer: serialised bytes and their media type."""
+
+    content: bytes
+    media_type: str
+    kind: Literal["solutions", "boolean", "graph"]
+
+
+class TripleStore(Projection, Protocol):
+    """A SPARQL store: one named graph per record, the default graph being their union."""
+
+    def query(
+        self, sparql: str, viewer: Viewer, *, accept: str = "", timeout: float = 30.0
+    ) -> Answer:
+        """Run a read-only query over what the viewer may see; SparqlRefused or SparqlTimeout."""
+        ...
+
+
+# ------------------------------------------------------------------ output and publishing
+
+
+class Format(Struct, frozen=True):
+    """A way to write one record: ``dump(record, base)`` with the server's base address."""
+
+    name: str
+    media_type: str
+    suffix: str
+    dump: Callable[[Record, str], bytes]
+
+
+class Reservation(Struct, frozen=True):
+    """A place for a data set at a deposit target: nothing public yet."""
+
+    target: str
+    identifier: str
+    doi: str = ""
+
+
+class Publication(Struct, frozen=True):
+    """A data set that is out."""
+
+    target: str
+    identifier: str
+    doi: str
+    url: str
+
+
+class Repository(Protocol):
+    """A deposit target; async; every call may be repeated after a crash and does nothing twice."""
+
+    Options: ClassVar[type[Any]]
+
+    async def reserve(self, key: str, draft: Any) -> Reservation:
+        """Make, or find again by ``key``, the place for a draft."""
+        ...
+
+    async def upload(self, reservation: Reservation, package: Any) -> None:
+        """Bring the package there; nothing is public."""
+        ...
+
+    async def release(self, reservation: Reservation) -> Publication:
+        """Make it public: the one irreversible step."""
+        ...
+
+    async def discard(self, reservation: Reservation) -> None:
+        """Remove what is not public."""
+        ...
+
+
+class Finding(Struct, frozen=True):
+    """What a check found: where in the draft, what is wrong, how to mend it."""
+
+    check: str
+    place: str
+    message: str
+    hint: str
+    severity: Literal["error", "warning"] = "error"

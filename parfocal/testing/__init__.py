@@ -1,0 +1,1 @@
+"""Contract classes and sample records for authors of plug-ins."""

@@ -1,0 +1,1 @@
+"""Publishing a data set as a FAIR package."""

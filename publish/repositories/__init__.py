@@ -1,0 +1,1 @@
+"""Deposit targets, one a file."""
