@@ -236,3 +236,27 @@ def load(
         return Settings.model_validate({**table, "file": found, "origins": origins})
     except ValidationError as error:
         raise _explain(error, str(found or "settings")) from error
+
+
+def explain(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield (setting, value as text, origin) for every setting, secrets masked."""
+    for path in _known_paths(Settings):
+        value: Any = settings
+        for part in path.split("."):
+            value = getattr(value, part)
+        yield path, _shown(value), settings.origins.get(path, "default")
+    for number, source in enumerate(settings.sources):
+        for key, value in source.model_dump().items():
+            yield f"sources[{number}].{key}", _shown(value), str(settings.file or "default")
+    for number, viewer in enumerate(settings.server.viewers):
+        for key, value in viewer.model_dump().items():
+            yield f"server.viewers[{number}].{key}", _shown(value), str(settings.file or "default")
+
+
+def _shown(value: object) -> str:
+    return "********" if isinstance(value, SecretStr) and value.get_secret_value() else str(value)
+
+
+def debugging() -> bool:
+    """Whether ``PARFOCAL_DEBUG`` asks for tracebacks."""
+    return bool(os.environ.get("PARFOCAL_DEBUG"))

@@ -187,10 +187,22 @@ class Change(Struct, frozen=True):
     ancestors: tuple[Dataset, ...] = ()
 
 
-class Batch(Struct, frozen=True):
-    """What a harvest commits in one transaction: raw items with their records, problems, the cursor."""
+class Normalised(Struct, frozen=True):
+    """A raw item with the records and problems that it gave."""
 
-    items: tuple[tuple[RawItem, tuple[Record, ...]], ...] = ()
+    item: RawItem
+    records: tuple[Record, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Batch(Struct, frozen=True):
+    """What a harvest commits in one transaction.
+
+    ``unchanged`` are keys of items that are as they were, ``problems`` those of the walk itself,
+    ``cursor`` is the place from which an interrupted walk resumes.
+    """
+
+    items: tuple[Normalised, ...] = ()
     unchanged: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     cursor: str = ""
@@ -242,11 +254,17 @@ class RecordStore(Protocol):
     """The truth: raw items, records, change log, cursors, problems and journals; sync, one writer."""
 
     def digest(self, source: str, key: str) -> bytes | None:
-        """Return the digest of a kept raw item that was normalised without error, or None."""
+        """Return the digest of a raw item kept under the source's present fingerprint, or None."""
         ...
 
-    def begin(self, source: str, *, full: bool = False) -> tuple[int, str | None]:
-        """Start a run, or take an interrupted one up again: its number and cursor. ``full`` starts anew."""
+    def begin(
+        self, source: str, *, fingerprint: str = "", full: bool = False
+    ) -> tuple[int, str | None]:
+        """Start a run, or take an interrupted one up again: its number and cursor.
+
+        ``fingerprint`` stands for all that decides what records a raw item gives (options, versions,
+        ontologies); when it changed, or with ``full``, no kept digest counts.
+        """
         ...
 
     def commit(self, source: str, run: int, batch: Batch) -> Counts:
@@ -267,16 +285,20 @@ class RecordStore(Protocol):
         """Return those that live."""
         ...
 
-    def children(self, id: RecordId, *, after: int = 0, limit: int = 1000) -> list[Change]:
-        """Return the live records directly in one, by seq, from after a seq."""
+    def children(
+        self, id: RecordId, *, after: int = 0, until: int | None = None, limit: int = 1000
+    ) -> list[Change]:
+        """Return the live records directly in one, by seq, from after a seq; only those last changed
+        at revision ``until`` or before, when given."""
         ...
 
     def revision(self) -> int:
         """Return the number of the last change; 0 when empty."""
         ...
 
-    def changes(self, after: int, limit: int = 1000) -> list[Change]:
-        """Return the latest change of each record changed after a revision, in order, without ancestors."""
+    def changes(self, after: int, *, until: int | None = None, limit: int = 1000) -> list[Change]:
+        """Return the latest change of each record changed after a revision, and up to ``until`` when
+        given, in order, without ancestors."""
         ...
 
     def records(self, *, after: int = 0, source: str = "", limit: int = 1000) -> list[Change]:
@@ -325,7 +347,11 @@ class Projection(Protocol):
         ...
 
     def apply(self, changes: Iterable[Change], revision: int) -> None:
-        """Apply changes durably, together with the revision then reached; idempotent."""
+        """Apply changes durably, together with the revision then reached; idempotent.
+
+        ``changes`` is a lazy stream of up to 50,000 log entries and any number of descendants of changed
+        containers behind them (older revisions, known seqs); it is read once, never held in memory.
+        """
         ...
 
     def clear(self) -> None:

@@ -41,7 +41,7 @@ def means(sentence: str, iri: str) -> Meta:
     return Meta(description=sentence, extra={"iri": iri})
 
 
-class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A value inside a record."""
 
 
@@ -190,7 +190,9 @@ class Access(Part):
         return self.public or (not other.public and set(other.groups) <= set(self.groups))
 
 
-class _Base(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class _Base(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
+):
     id: Annotated[RecordId, means("Identifier: source:name.", "dcterms:identifier")]
     title: Annotated[str, means("Title or file name.", "schema:name")] = ""
     description: Annotated[str, means("Description.", "schema:description")] = ""

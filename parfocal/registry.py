@@ -60,3 +60,8 @@ def load(group: Group, name: str) -> Any:
         return found[name].load()
     except ModuleNotFoundError as error:
         raise missing_extra(error, f"{group} plug-in {name!r}") from error
+
+
+def packages(group: Group) -> tuple[str, ...]:
+    """Return the top packages that bring plug-ins of a group, sorted; nothing is imported."""
+    return tuple(sorted({point.module.partition(".")[0] for point in _found(group).values()}))

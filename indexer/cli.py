@@ -1,0 +1,172 @@
+"""Commands ``parfocal search``, ``show``, ``sparql`` and ``reindex``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from parfocal import formats, registry
+from parfocal.answers import Hit, SearchAnswer
+from parfocal.bars import bars
+from parfocal.catalogue import Catalogue
+from parfocal.config import Settings
+from parfocal.errors import ConfigError, QueryInvalid
+from parfocal.harvesting import rebuild
+from parfocal.identifiers import parse_record_id
+from parfocal.model import Viewer
+from parfocal.output import answer_json
+from parfocal.printing import print_json, print_table
+from parfocal.query_text import parse_query
+
+_groups = click.option(
+    "--group", "groups", multiple=True, help="Read as a member of this group; without it as anybody."
+)
+
+
+@click.command()
+@click.argument("text", metavar="QUERY", default="")
+@click.option("--level", type=click.Choice(["any", "study", "container", "image"]), help="What the hits are.")
+@click.option("--facet", "facets", multiple=True, metavar="FIELD[:SIZE]", help="Count values of a field.")
+@click.option("--sort", help="relevance, id, or a number or date field; -field for descending.")
+@click.option("--size", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Hits a page.")
+@click.option("--after", help="Token of the next page.")
+@click.option("--expand", type=click.Choice(["none", "synonyms", "subclasses"]), help="How far words reach.")
+@click.option("--count", "only_count", is_flag=True, help="Print the number of hits.")
+@click.option("--all", "everything", is_flag=True, help="Stream every hit, not a page.")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Stream every hit in this format.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_groups
+@click.pass_obj
+def search(settings: Settings, text: str, **options: Any) -> None:
+    """Search with the query language; docs/query.md explains it."""
+    query = _query(text, options)
+    viewer = Viewer(frozenset(options["groups"]))
+    with Catalogue.open(settings, read_only=True) as catalogue:
+        if options["only_count"]:
+            count = catalogue.count(query, viewer)
+            print_json({"total": count}) if options["as_json"] else click.echo(count)
+        elif options["form"] or options["everything"]:
+            _stream(catalogue.stream(query, viewer), options["form"] or ("jsonl" if options["as_json"] else ""))
+        else:
+            answer = catalogue.search(query, viewer)
+            print_json(answer_json(answer, query)) if options["as_json"] else _print_answer(answer)
+
+
+def _query(text: str, options: dict[str, Any]) -> Any:
+    try:
+        return parse_query(
+            text,
+            level=options["level"],
+            facets=options["facets"],
+            sort=options["sort"],
+            size=options["size"],
+            after=options["after"],
+            expand=options["expand"],
+        )
+    except QueryInvalid as error:
+        if error.position >= 0:
+            error.message += f"\n  {text}\n  {' ' * error.position}{'^' * max(error.length, 1)}"
+        raise
+
+
+def _stream(hits: Any, form: str) -> None:
+    out = click.get_binary_stream("stdout")
+    if form == "csv":
+        chunks = formats.csv_rows(hits)
+    elif form == "jsonl":
+        chunks = formats.jsonl_rows(hits)
+    else:
+        chunks = (f"{_line(hit)}\n".encode() for hit in hits)
+    for chunk in chunks:
+        out.write(chunk)
+    out.flush()
+
+
+def _line(hit: Hit) -> str:
+    images = "" if hit.images is None else f"  [{hit.images:,} images]"
+    return f"{hit.id}  {' '.join(hit.title.split())[:100]}{images}"
+
+
+def _print_answer(answer: SearchAnswer) -> None:
+    for expansion in answer.expansions:
+        below = f" and {expansion.narrower:,} narrower terms" if expansion.narrower else ""
+        click.echo(f"{expansion.text!r} understood as {expansion.label} ({expansion.term}){below}")
+    levels = ", ".join(f"{count:,} {name}" for name, count in answer.levels.items())
+    click.echo(f"{answer.total:,} hits ({levels})")
+    for hit in answer.hits:
+        click.echo(_line(hit))
+        for reason in hit.reasons:
+            meaning = f" = {reason.label} ({reason.term})" if reason.term else ""
+            where = reason.field or reason.key
+            click.echo(f"    {reason.how}: {reason.text[:80]}{meaning}{f' in {where}' if where else ''}")
+    for field, values in answer.facets.items():
+        click.echo()
+        print_table((field, "", "records"), [(v.value, v.label, v.count) for v in values])
+    if answer.next:
+        click.echo(f"\nmore: --after {answer.next}")
+
+
+@click.command()
+@click.argument("id")
+@click.option("--format", "form", default="json", show_default=True, help="A record format.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_groups
+@click.pass_obj
+def show(settings: Settings, id: str, form: str, as_json: bool, groups: tuple[str, ...]) -> None:
+    """Print one record."""
+    with Catalogue.open(settings, read_only=True) as catalogue:
+        view = catalogue.view(parse_record_id(id), Viewer(frozenset(groups)))
+    dump = registry.load("formats", "json" if as_json else form).dump
+    click.echo(dump(view.record, settings.base_url).decode().rstrip("\n"))
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option("--file", "file", type=click.Path(path_type=Path, dir_okay=False), help="Read the query from a file.")
+@click.option("--format", "form", default="csv", show_default=True,
+              type=click.Choice(["json", "xml", "csv", "tsv", "turtle", "ntriples", "jsonld"]),
+              help="Result format; a graph is printed as Turtle unless asked otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="Print SPARQL results as JSON.")
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), help="Seconds that the query may take.")
+@_groups
+@click.pass_obj
+def sparql(settings: Settings, query: str | None, file: Path | None, form: str, as_json: bool,
+           timeout: float | None, groups: tuple[str, ...]) -> None:
+    """Run a SPARQL query."""
+    text = _sparql_text(query, file)
+    accept = formats.SPARQL_MEDIA_TYPES["json" if as_json else form]
+    with Catalogue.open(settings, read_only=True) as catalogue:
+        answer = catalogue.sparql(text, Viewer(frozenset(groups)), accept=accept, timeout=timeout)
+    click.get_binary_stream("stdout").write(answer.content.rstrip(b"\r\n") + b"\n")
+
+
+def _sparql_text(query: str | None, file: Path | None) -> str:
+    if (query is None) == (file is None):
+        raise ConfigError("give a query, or --file with one")
+    if query is not None:
+        return query
+    assert file is not None
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(file)) from error
+
+
+@click.command()
+@click.argument("part", type=click.Choice(["all", "index", "graph"]), default="all")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def reindex(settings: Settings, part: str, as_json: bool) -> None:
+    """Build the search index and the graph anew from the store."""
+    parts = ("index", "graph") if part == "all" else (part,)
+    with Catalogue.open(settings, read_only=True) as catalogue, bars() as show:
+        rebuild(catalogue, parts, show)
+        revision = catalogue.store.revision()
+    if as_json:
+        print_json({"rebuilt": list(parts), "revision": revision})
+    else:
+        click.echo(f"rebuilt {' and '.join(parts)} at revision {revision:,}")
+
+

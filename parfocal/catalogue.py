@@ -1,0 +1,358 @@
+"""The catalogue: opens and holds store, index, graph and terms, and answers every read for a viewer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from parfocal import __version__, hits, registry
+from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer
+from parfocal.config import Settings, SourceSettings
+from parfocal.errors import ConfigError, RecordNotFound, StoreError
+from parfocal.fields import FIELDS, Field
+from parfocal.identifiers import Curie, RecordId
+from parfocal.interfaces import (
+    Annotator,
+    Answer,
+    Batch,
+    Change,
+    Normalised,
+    RawItem,
+    RecordStore,
+    SearchIndex,
+    Source,
+    SourceState,
+    TermStore,
+    TripleStore,
+)
+from parfocal.model import Record, Viewer
+from parfocal.pipeline import Ancestors, project
+from parfocal.query import FacetValue, FieldIn, Match, Page, Query, Sort, Terms
+from parfocal.sources import make_source
+from parfocal.store.sqlite import SqliteStore
+from parfocal.terms import MemoryTermStore
+from parfocal.understand import understand
+
+_A_STREAMED_PAGE = 500
+
+
+class SourceView(Struct, frozen=True):
+    """A source as a viewer may know it: ``records`` counts what this viewer sees."""
+
+    name: str
+    kind: str
+    records: int
+    state: SourceState
+
+
+class Suggestion(Struct, frozen=True):
+    """A completion: ``kind`` is term or value, ``count`` the records that it would find."""
+
+    text: str
+    kind: str
+    field: str
+    term: str
+    label: str
+    count: int
+
+
+class Catalogue:
+    """Everything that reads goes through here, with a viewer; nothing here writes records but ``add``."""
+
+    def __init__(self, settings: Settings, store: RecordStore) -> None:
+        self.settings = settings
+        self.store = store
+        self._labels: dict[str, str] = {}
+        self._folder: TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, *, read_only: bool = False) -> Catalogue:
+        """Open the catalogue of a configuration; ``read_only`` refuses to make a store where none is."""
+        path = settings.data_dir / "parfocal.sqlite"
+        if read_only and not path.exists():
+            raise StoreError(
+                "there is nothing here yet",
+                where=str(settings.data_dir),
+                hint="run parfocal harvest first",
+            )
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"data_dir cannot be made: {error.strerror}", where=str(settings.data_dir)
+            ) from error
+        return cls(settings, SqliteStore(path))
+
+    @classmethod
+    def in_memory(
+        cls,
+        records: Iterable[Record] = (),
+        *,
+        terms: TermStore | None = None,
+        settings: Settings | None = None,
+    ) -> Catalogue:
+        """Start the whole system in memory, with these records in it.
+
+        >>> Catalogue.in_memory().store.revision()
+        0
+        """
+        folder = TemporaryDirectory(prefix="parfocal-", ignore_cleanup_errors=True)
+        base = settings or Settings()
+        changed = {
+            "data_dir": Path(folder.name),
+            "search": base.search.model_copy(update={"engine": "memory"}),
+            "graph": base.graph.model_copy(update={"engine": "memory"}),
+        }
+        catalogue = cls(base.model_copy(update=changed), SqliteStore())
+        catalogue._folder = folder
+        catalogue.__dict__["terms"] = terms or MemoryTermStore()
+        catalogue.add(records)
+        return catalogue
+
+    # -------------------------------------------------------------- parts, opened when first used
+
+    @cached_property
+    def terms(self) -> TermStore:
+        """The ontology terms."""
+        terms: TermStore = registry.load("terms", self.settings.ontology.engine)(self.settings)
+        return terms
+
+    @cached_property
+    def index(self) -> SearchIndex:
+        """The search engine."""
+        index: SearchIndex = registry.load("search", self.settings.search.engine)(self.settings)
+        return index
+
+    @cached_property
+    def graph(self) -> TripleStore:
+        """The triple store."""
+        graph: TripleStore = registry.load("graph", self.settings.graph.engine)(self.settings)
+        return graph
+
+    @cached_property
+    def annotators(self) -> tuple[Annotator, ...]:
+        """All installed annotators, on the catalogue's terms."""
+        return tuple(
+            registry.load("annotators", name)(self.terms) for name in registry.names("annotators")
+        )
+
+    def source(self, name: str) -> Source:
+        """Make a configured source."""
+        return make_source(self.settings.source(name))
+
+    def fingerprint(self, source: SourceSettings) -> str:
+        """Return what stands for all that decides which records a raw item of the source gives."""
+        parts = (
+            __version__,
+            source.model_dump_json(),
+            self.terms.version(),
+            *registry.names("annotators"),
+        )
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+    # -------------------------------------------------------------- writing
+
+    def add(self, records: Iterable[Record], source: str = "added") -> None:
+        """Put records into the store as they are, and project them: for tests and small tools."""
+        given = tuple(records)
+        if given:
+            run, _ = self.store.begin(source, full=True)
+            item = RawItem(
+                f"added-{self.store.revision()}", msgspec.json.encode([r.id for r in given])
+            )
+            self.store.commit(source, run, Batch((Normalised(item, given),)))
+            self.store.finish(source, run, complete=False)
+        self.project()
+
+    def project(self, progress: Any = None) -> None:
+        """Bring index and graph up to the store's last revision."""
+        project(self.store, self.index, progress)
+        project(self.store, self.graph, progress)
+
+    # -------------------------------------------------------------- search
+
+    def search(self, query: Query, viewer: Viewer) -> SearchAnswer:
+        """Answer a query: a page of hits, exact totals, facets, and how the question was understood."""
+        understood, expansions = understand(query, self.terms)
+        page = self.index.search(understood, viewer)
+        return SearchAnswer(
+            total=page.total,
+            levels=page.levels,
+            hits=tuple(self._fill(page.matches, understood, viewer)),
+            facets=self._labelled(page, viewer),
+            where=understood.where,
+            expansions=expansions,
+            next=page.next,
+        )
+
+    def count(self, query: Query, viewer: Viewer) -> int:
+        """Return the exact number of hits."""
+        understood, _ = understand(query, self.terms)
+        return self.index.count(understood, viewer)
+
+    def stream(self, query: Query, viewer: Viewer) -> Iterator[Hit]:
+        """Yield every hit, in the query's order, or in order of first harvest when none is asked for."""
+        understood, _ = understand(query, self.terms)
+        sort = understood.sort if understood.sort.by != "relevance" else Sort("id")
+        after = understood.after
+        while True:
+            asked = msgspec.structs.replace(
+                understood, sort=sort, size=_A_STREAMED_PAGE, facets=(), after=after
+            )
+            page = self.index.search(asked, viewer)
+            yield from self._fill(page.matches, understood, viewer)
+            if not page.next:
+                return
+            after = page.next
+
+    def _fill(self, matches: Sequence[Match], query: Query, viewer: Viewer) -> Iterator[Hit]:
+        records = self.store.get_many([match.id for match in matches])
+        ancestors = Ancestors(self.store)
+        words = hits.words_asked(query.where)
+        for match in matches:
+            record = records.get(match.id)
+            if record is not None and record.access.visible_to(viewer):
+                above = hits.visible_ancestors(record, ancestors.of(record), viewer)
+                yield hits.fill(match, record, above, query.where, words)
+
+    # -------------------------------------------------------------- facets and suggestions
+
+    def _labelled(self, page: Page, viewer: Viewer) -> dict[str, tuple[FacetValue, ...]]:
+        kinds = {field.name: field.type for field in FIELDS}
+        return {
+            name: tuple(
+                FacetValue(v.value, self._label(name, v, viewer), v.count)
+                if kinds.get(name) == "term"
+                else v
+                for v in values
+            )
+            for name, values in page.facets.items()
+        }
+
+    def _label(self, field: str, value: FacetValue, viewer: Viewer) -> str:
+        if ":" not in value.value or value.label not in ("", value.value):
+            return value.label or value.value
+        term = self.terms.get(Curie(value.value))
+        if term is not None and term.label:
+            return term.label
+        if value.value not in self._labels:
+            self._labels[value.value] = self._label_in_records(field, Curie(value.value), viewer)
+        return self._labels[value.value] or value.value
+
+    def _label_in_records(self, field: str, term: Curie, viewer: Viewer) -> str:
+        """Find the label that the records themselves give a term that no loaded ontology has."""
+        page = self.index.search(Query(FieldIn(field, terms=(term,)), size=1), viewer)
+        for record in self.store.get_many([match.id for match in page.matches]).values():
+            for each in (record, *Ancestors(self.store).of(record)):
+                if each.access.visible_to(viewer) and (
+                    label := hits.claims_label(term, each.annotations)
+                ):
+                    return label
+        return ""
+
+    def suggest(self, prefix: str, viewer: Viewer, limit: int = 10) -> tuple[Suggestion, ...]:
+        """Return completions that would find something, the most frequent values first, then terms."""
+        prefix = prefix.strip()
+        if not prefix:
+            return ()
+        found = [
+            Suggestion(text, "value", field, "", "", count)
+            for field, text, count in self.index.suggest(prefix, viewer, limit)
+        ]
+        known = {suggestion.text.casefold() for suggestion in found}
+        for match in self.terms.suggest(prefix, limit):
+            if len(found) >= limit:
+                break
+            count = self._count_term(match.curie, viewer)
+            if count and match.label.casefold() not in known:
+                known.add(match.label.casefold())
+                found.append(Suggestion(match.label, "term", "", match.curie, match.label, count))
+        return tuple(found[:limit])
+
+    def _count_term(self, term: Curie, viewer: Viewer) -> int:
+        below = tuple(self.terms.descendants(term)) or (term,)
+        return self.index.count(Query(Terms(term, term, below)), viewer)
+
+    # -------------------------------------------------------------- records, sources, graph
+
+    def view(self, id: RecordId, viewer: Viewer) -> RecordView:
+        """Return a record with what surrounds it; RecordNotFound when this viewer may not know of it."""
+        record = self.store.get(id)
+        if not record.access.visible_to(viewer):
+            raise RecordNotFound(
+                f"there is no record {id}", hint="parfocal search finds identifiers"
+            )
+        above = hits.visible_ancestors(record, Ancestors(self.store).of(record), viewer)
+        study, container = hits.places(record, above)
+        return RecordView(record, above, study, container, hits.annotations_of(record, above))
+
+    def children(
+        self, id: RecordId, viewer: Viewer, *, after: int = 0, limit: int = 100
+    ) -> list[Change]:
+        """Return the records directly in one that the viewer may see, by seq, from after a seq."""
+        found: list[Change] = []
+        while len(found) < limit:
+            page = self.store.children(id, after=after, limit=limit)
+            if not page:
+                break
+            found += [
+                c for c in page if c.record is not None and c.record.access.visible_to(viewer)
+            ]
+            after = page[-1].seq
+        return found[:limit]
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return the searchable fields."""
+        return FIELDS
+
+    def sources(self, viewer: Viewer) -> tuple[SourceView, ...]:
+        """Return the sources that the viewer may know of, by name; counts are what the viewer sees."""
+        configured = {source.name: source for source in self.settings.sources}
+        states = {state.name: state for state in self.store.sources()}
+        views = []
+        for name in sorted({*configured, *states}):
+            settings = configured.get(name)
+            private = bool(settings and settings.access)
+            count = self._visible_records(name, viewer)
+            if settings and private and viewer.groups.isdisjoint(settings.access):
+                continue
+            if settings is None and not count:
+                continue
+            state = states.get(name, SourceState(name, 0))
+            views.append(SourceView(name, settings.kind if settings else "", count, state))
+        return tuple(views)
+
+    def _visible_records(self, source: str, viewer: Viewer) -> int:
+        return self.index.count(Query(FieldIn("source", (source.casefold(),))), viewer)
+
+    def sparql(
+        self, text: str, viewer: Viewer, *, accept: str = "", timeout: float | None = None
+    ) -> Answer:
+        """Run a SPARQL query over what the viewer may see; at most ``[graph] timeout`` seconds."""
+        limit = self.settings.graph.timeout
+        return self.graph.query(text, viewer, accept=accept, timeout=min(timeout or limit, limit))
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for part in ("graph", "index", "terms"):
+            if part in self.__dict__:
+                self.__dict__[part].close()
+        self.store.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Catalogue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+__all__ = ["Catalogue", "Expansion", "SourceView", "Suggestion"]

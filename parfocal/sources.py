@@ -1,0 +1,49 @@
+"""Making sources of settings: kind, preset and the kind's own options."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from typing import Any
+
+from pydantic import ValidationError
+
+from parfocal import registry
+from parfocal.config import SourceSettings
+from parfocal.errors import ConfigError
+from parfocal.interfaces import Source
+
+
+def _preset(name: str) -> dict[str, Any]:
+    """Read a preset shipped with a plug-in package's ``presets`` folder."""
+    for point in registry.packages("sources"):
+        file = resources.files(point) / "presets" / f"{name}.toml"
+        if file.is_file():
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+    raise ConfigError(f"there is no preset {name!r}", hint="give kind and its options instead")
+
+
+def make_source(settings: SourceSettings) -> Source:
+    """Make the source that a ``[[sources]]`` table describes; ConfigError names what is wrong in it."""
+    options = {**(_preset(settings.preset) if settings.preset else {}), **settings.options}
+    kind = settings.kind or options.pop("kind", "")
+    options.pop("kind", None)
+    if not kind:
+        known = ", ".join(registry.names("sources"))
+        raise ConfigError(
+            f"source {settings.name!r} has no kind", hint=f'write kind = "..."; kinds: {known}'
+        )
+    plugin = registry.load("sources", kind)
+    try:
+        checked = plugin.Options.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
+        known = ", ".join(plugin.Options.model_fields)
+        raise ConfigError(
+            f"source {settings.name!r}: {place}: {message}",
+            hint=f"settings of kind {kind}: {known}",
+        ) from error
+    source: Source = plugin(settings.name, checked)
+    return source

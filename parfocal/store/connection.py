@@ -1,0 +1,116 @@
+"""Opening the SQLite file: schema, pragmas, and engine errors in the words of the error tree."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x70617266  # "parf"
+
+_SCHEMA = """
+CREATE TABLE raw(
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
+  content BLOB NOT NULL, seen INTEGER NOT NULL, written INTEGER NOT NULL, retrieved TEXT NOT NULL, UNIQUE(source, key));
+CREATE TABLE places(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE records(
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, raw INTEGER,
+  place INTEGER, revision INTEGER NOT NULL, body BLOB);
+CREATE INDEX records_by_revision ON records(revision);
+CREATE INDEX records_by_raw ON records(raw);
+CREATE INDEX records_by_place ON records(place) WHERE place IS NOT NULL;
+CREATE TABLE sources(
+  name TEXT PRIMARY KEY, records INTEGER NOT NULL DEFAULT 0, fingerprint TEXT NOT NULL DEFAULT '',
+  trusted INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE runs(
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL, started TEXT NOT NULL,
+  finished TEXT NOT NULL DEFAULT '', cursor TEXT NOT NULL DEFAULT '', new INTEGER NOT NULL DEFAULT 0,
+  changed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0,
+  tombstoned INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
+  skipped INTEGER NOT NULL DEFAULT 0, problems INTEGER NOT NULL DEFAULT 0,
+  warnings INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '');
+CREATE INDEX runs_by_source ON runs(source, id);
+CREATE TABLE problems(
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, run INTEGER NOT NULL, raw INTEGER,
+  item TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, hint TEXT NOT NULL,
+  severity TEXT NOT NULL);
+CREATE INDEX problems_by_source ON problems(source, id);
+CREATE INDEX problems_by_raw ON problems(raw) WHERE raw IS NOT NULL;
+CREATE TABLE journals(name TEXT PRIMARY KEY, state BLOB NOT NULL);
+"""
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turn SQLite's errors into StoreLocked, StoreFull, StoreCorrupt or StoreError about ``place``."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _in_our_words(error, place) from error
+
+
+def _in_our_words(error: sqlite3.Error, place: str) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreLocked(
+            "another process is writing to the store",
+            where=place,
+            hint="wait until the other command has ended, or stop it",
+        )
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return StoreFull(
+            f"the store could not be written: {error}",
+            where=place,
+            hint="free some space on that disk and run the command again; nothing is half-written",
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreCorrupt(
+            f"this is no readable store: {error}",
+            where=place,
+            hint="restore it from a backup, or move it away and harvest again",
+        )
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreError(
+            "the store cannot be opened",
+            where=place,
+            hint="see whether the folder exists and is writable",
+        )
+    return StoreError(f"the store failed: {error}", where=place)
+
+
+def connect(place: str, *, shared: bool = False) -> sqlite3.Connection:
+    """Open a connection with the pragmas that all connections need; ``shared`` among threads."""
+    connection = sqlite3.connect(
+        place, isolation_level=None, timeout=10, check_same_thread=not shared, cached_statements=256
+    )
+    connection.execute("PRAGMA busy_timeout=10000")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, place: str) -> None:
+    """Make the schema in an empty file; refuse a file that is something else or from another version."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application == _APPLICATION_ID:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise StoreCorrupt(
+                f"the store has schema version {version}, this parfocal reads {SCHEMA_VERSION}",
+                where=place,
+                hint="use the parfocal version that wrote it, or move it away and harvest again",
+            )
+        return
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreCorrupt(
+            "this SQLite file is not a parfocal store", where=place, hint="choose another data_dir"
+        )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.executescript(
+        f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};"
+        f"PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
+    )

@@ -1,0 +1,262 @@
+"""The record store in one SQLite file (or in memory): raw items, records, change log, runs, journals."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from parfocal.errors import RecordNotFound, StoreCorrupt
+from parfocal.identifiers import RecordId
+from parfocal.interfaces import Batch, Change, Counts, Problem, RunReport, SourceState
+from parfocal.model import Record, decode
+from parfocal.store import runs
+from parfocal.store.connection import connect, prepare, translated
+from parfocal.store.upsert import Upsert, write_problems
+
+_CHANGE = "SELECT revision, seq, id, body FROM records"
+
+
+class SqliteStore:
+    """RecordStore in SQLite; many readers in any process, one writer at a time."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or make the file; without a path the store lives in memory and dies with the object."""
+        self.place = str(path) if path else ":memory:"
+        self._local = threading.local()
+        self._lock = threading.RLock()
+        self._all: list[sqlite3.Connection] = []
+        self._memory: sqlite3.Connection | None = None
+        with translated(self.place):
+            if path is None:
+                self._memory = connect(":memory:", shared=True)
+            prepare(self._db(), self.place)
+
+    def _db(self) -> sqlite3.Connection:
+        if self._memory is not None:
+            return self._memory
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self.place, shared=True)
+            self._local.connection = connection
+            with self._lock:
+                self._all.append(connection)
+        return connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.place):
+            if self._memory is None:
+                yield self._db()
+            else:
+                with self._lock:
+                    yield self._memory
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self.place):
+            db = self._db()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    # -------------------------------------------------------------- harvest
+
+    def digest(self, source: str, key: str) -> bytes | None:
+        """Return the digest of a raw item kept under the source's present fingerprint, or None."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT raw.digest FROM raw JOIN sources ON sources.name = raw.source"
+                " WHERE raw.source = ? AND raw.key = ? AND raw.written >= sources.trusted",
+                (source, key),
+            ).fetchone()
+        return bytes(row[0]) if row else None
+
+    def begin(
+        self, source: str, *, fingerprint: str = "", full: bool = False
+    ) -> tuple[int, str | None]:
+        """Start a run, or take an interrupted one up again: its number and cursor."""
+        with self._writing() as db:
+            return runs.begin(db, source, fingerprint, full)
+
+    def commit(self, source: str, run: int, batch: Batch) -> Counts:
+        """Keep raw items, upsert their records and move the cursor, all or nothing."""
+        with self._writing() as db:
+            upsert = Upsert(db, source, run)
+            counts = sum((upsert.item(item) for item in batch.items), Counts())
+            left = _see(db, source, run, batch.unchanged)
+            counts += Counts(unchanged=left)
+            write_problems(db, source, run, (*batch.problems, *upsert.duplicates), None)
+            skipped = len(batch.unchanged)
+            runs.add(db, run, counts, len(batch.items) + skipped, skipped, batch.cursor)
+        return counts
+
+    def finish(
+        self,
+        source: str,
+        run: int,
+        *,
+        complete: bool,
+        allow_shrink: bool = False,
+        message: str = "",
+    ) -> RunReport:
+        """End a run. After a complete walk, tombstone what it no longer saw, unless that is more than half."""
+        with self._writing() as db:
+            return runs.finish(db, source, run, complete, allow_shrink, message)
+
+    # -------------------------------------------------------------- reading
+
+    def get(self, id: RecordId) -> Record:
+        """Return a live record or raise RecordNotFound."""
+        record = self.get_many([id]).get(id)
+        if record is None:
+            raise RecordNotFound(
+                f"there is no record {id}", hint="parfocal search finds identifiers"
+            )
+        return record
+
+    def get_many(self, ids: Sequence[RecordId]) -> dict[RecordId, Record]:
+        """Return those that live."""
+        wanted = msgspec.json.encode(list(ids)).decode()
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id, body FROM records WHERE id IN (SELECT value FROM json_each(?))"
+                " AND body IS NOT NULL",
+                (wanted,),
+            ).fetchall()
+        return {id: decode(body) for id, body in rows}
+
+    def children(
+        self, id: RecordId, *, after: int = 0, until: int | None = None, limit: int = 1000
+    ) -> list[Change]:
+        """Return the live records directly in one, by seq, from after a seq."""
+        return self._changes(
+            "WHERE place = (SELECT id FROM places WHERE name = ?) AND seq > ? AND body IS NOT NULL"
+            " AND revision <= coalesce(?, revision) ORDER BY seq LIMIT ?",
+            (id, after, until, limit),
+        )
+
+    def revision(self) -> int:
+        """Return the number of the last change; 0 when empty."""
+        with self._reading() as db:
+            row = db.execute("SELECT coalesce(max(revision), 0) FROM records").fetchone()
+        return int(row[0])
+
+    def changes(self, after: int, *, until: int | None = None, limit: int = 1000) -> list[Change]:
+        """Return the latest change of each record changed after a revision, in order."""
+        return self._changes(
+            "WHERE revision > ? AND revision <= coalesce(?, revision) ORDER BY revision LIMIT ?",
+            (after, until, limit),
+        )
+
+    def records(self, *, after: int = 0, source: str = "", limit: int = 1000) -> list[Change]:
+        """Return live records by seq, from after a seq, of one source when given."""
+        return self._changes(
+            "WHERE seq > ? AND (? = '' OR source = ?) AND body IS NOT NULL ORDER BY seq LIMIT ?",
+            (after, source, source, limit),
+        )
+
+    def _changes(self, clause: str, values: tuple[object, ...]) -> list[Change]:
+        with self._reading() as db:
+            rows = db.execute(f"{_CHANGE} {clause}", values).fetchall()
+        return [
+            Change(revision, seq, id, None if body is None else decode(body))
+            for revision, seq, id, body in rows
+        ]
+
+    def sources(self) -> tuple[SourceState, ...]:
+        """Return all sources that were ever harvested, by name."""
+        with self._reading() as db:
+            rows = db.execute("SELECT name, records FROM sources ORDER BY name").fetchall()
+            return tuple(
+                SourceState(name, records, next(iter(runs.select(db, name, 1)), None))
+                for name, records in rows
+            )
+
+    def runs(self, source: str, limit: int = 20) -> tuple[RunReport, ...]:
+        """Return the last runs, newest first."""
+        with self._reading() as db:
+            return runs.select(db, source, limit)
+
+    def problems(
+        self, source: str, *, after: int = 0, limit: int = 1000
+    ) -> list[tuple[int, Problem]]:
+        """Return the numbered problems of the source's last run, and of items unchanged since."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id, item, reason, place, hint, severity FROM problems"
+                " WHERE source = ? AND id > ? ORDER BY id LIMIT ?",
+                (source, after, limit),
+            ).fetchall()
+        return [(number, Problem(*rest)) for number, *rest in rows]
+
+    # -------------------------------------------------------------- journals
+
+    def journal(self, name: str) -> dict[str, Any] | None:
+        """Return a journal's state, or None."""
+        return self.journals(name).get(name)
+
+    def write_journal(self, name: str, state: dict[str, Any]) -> None:
+        """Write a journal's state durably before returning."""
+        with self._lock, self._durably(), self._writing() as db:
+            db.execute(
+                "INSERT INTO journals VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET state = excluded.state",
+                (name, msgspec.json.encode(state)),
+            )
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        with translated(self.place):
+            self._db().execute("PRAGMA synchronous=FULL")
+            try:
+                yield
+            finally:
+                self._db().execute("PRAGMA synchronous=NORMAL")
+
+    def journals(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return all journals whose name begins with the prefix."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT name, state FROM journals WHERE substr(name, 1, ?) = ? ORDER BY name",
+                (len(prefix), prefix),
+            ).fetchall()
+        return {name: _state(name, state) for name, state in rows}
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            for connection in (*self._all, *([self._memory] if self._memory else [])):
+                connection.close()
+            self._all.clear()
+
+
+def _state(name: str, content: bytes) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise StoreCorrupt(f"the journal {name} cannot be read: {error}") from error
+    return state
+
+
+def _see(db: sqlite3.Connection, source: str, run: int, keys: Sequence[str]) -> int:
+    """Mark unchanged items as seen in this run; return how many live records they stand for."""
+    if not keys:
+        return 0
+    wanted = msgspec.json.encode(list(keys)).decode()
+    where = "source = ? AND key IN (SELECT value FROM json_each(?))"
+    db.execute(f"UPDATE raw SET seen = ? WHERE {where}", (run, source, wanted))
+    row = db.execute(
+        f"SELECT count(*) FROM records WHERE body IS NOT NULL AND raw IN (SELECT id FROM raw WHERE {where})",
+        (source, wanted),
+    ).fetchone()
+    return int(row[0])
