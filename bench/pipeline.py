@@ -1,0 +1,257 @@
+"""How fast a harvest is, against bare tantivy on the same documents in the same run.
+
+    python bench/pipeline.py FOLDER [--ontology FILE ...] [--dictionary 200000] [--copies 1]
+
+FOLDER holds studies in IDR's file layout. Each stage runs in a process of its own, so that its
+memory can be told: the harvest (normalise, annotate, store, index, graph), then the baseline (every
+record as title, text, ``key=value`` terms, facets and a number, given to tantivy with nothing
+around it). ``--dictionary`` adds an ontology of so many made-up terms, ``--copies`` harvests the
+folder as so many sources; ``--check`` ends with exit code 1 when a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from parfocal.catalogue import Catalogue
+from parfocal.config import Settings
+from parfocal.model import Record, encode
+from parfocal.pipeline import Harvest, project
+from parfocal.store.sqlite import SqliteStore
+
+SEARCH_TARGET = 0.25
+GRAPH_TARGET = 0.08
+MEMORY_TARGET_MB = 1024
+A_READ = 5000
+
+
+def settings_for(folder: Path, work: Path, copies: int) -> Settings:
+    """Return settings of so many sources over one folder, with all else in a work folder."""
+    sources = [
+        {"name": f"idr{copy}", "kind": "idr-studies", "path": str(folder)} for copy in range(copies)
+    ]
+    return Settings.model_validate({"data_dir": work, "sources": sources})
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# ------------------------------------------------------------------ the harvest
+
+
+def harvest_stage(folder: Path, work: Path, copies: int) -> dict[str, Any]:
+    """Harvest everything, then index it, then bring it into the graph; time and memory of each."""
+    settings = settings_for(folder, work, copies)
+    with Catalogue.open(settings) as catalogue:
+        start = time.perf_counter()
+        # Making the annotators builds the dictionary, so it counts as part of the harvest.
+        reports = [
+            Harvest(catalogue.store, s.name, catalogue.source(s.name), catalogue.annotators).run()
+            for s in settings.sources
+        ]
+        measured = {
+            "records": sum(report.counts.new for report in reports),
+            "problems": sum(report.problems for report in reports),
+            "harvest_s": time.perf_counter() - start,
+            "harvest_mb": peak_mb(),
+        }
+        for name, projection in (("index", catalogue.index), ("graph", catalogue.graph)):
+            start = time.perf_counter()
+            project(catalogue.store, projection)
+            measured[f"{name}_s"] = time.perf_counter() - start
+            measured[f"{name}_mb"] = peak_mb()
+    return measured
+
+
+# ------------------------------------------------------------------ the baseline
+
+
+def stored_records(work: Path) -> Iterator[tuple[int, Record]]:
+    store = SqliteStore(work / "parfocal.sqlite")
+    after = 0
+    while page := store.records(after=after, limit=A_READ):
+        for change in page:
+            if change.record is not None:
+                yield change.seq, change.record
+        after = page[-1].seq
+    store.close()
+
+
+def plain_schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw")
+    builder.add_text_field("title")
+    builder.add_text_field("body")
+    builder.add_text_field("kv", tokenizer_name="raw", index_option="basic")
+    for name in ("type", "container", "term"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_unsigned_field("seq", indexed=True, fast=True)
+    builder.add_bytes_field("record", stored=True, indexed=False)
+    return builder.build()
+
+
+def plain_document(seq: int, record: Record) -> dict[str, Any]:
+    pairs = record.key_values
+    return {
+        "id": [record.id],
+        "title": [record.title],
+        "body": [" ".join(pair.value for pair in pairs)],
+        "kv": [f"{pair.key}={pair.value}".casefold() for pair in pairs],
+        "type": [record.ome_type],
+        "container": [record.part_of or ""],
+        "term": [claim.term for claim in record.annotations],
+        "seq": [seq],
+        "record": [encode(record)],
+    }
+
+
+def raw_stage(work: Path) -> dict[str, Any]:
+    """Give tantivy the documents that the harvest made; only tantivy's own calls are timed."""
+    schema = plain_schema()
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        index = tantivy.Index(schema, path=folder)
+        writer = index.writer(heap_size=512_000_000, num_threads=2)
+        count, seconds = 0, 0.0
+        chunk: list[dict[str, Any]] = []
+
+        def flush() -> float:
+            start = time.perf_counter()
+            for values in chunk:
+                writer.add_document(tantivy.Document.from_dict(values, schema))
+            chunk.clear()
+            return time.perf_counter() - start
+
+        for seq, record in stored_records(work):
+            chunk.append(plain_document(seq, record))
+            count += 1
+            if len(chunk) == A_READ:
+                seconds += flush()
+        seconds += flush()
+        start = time.perf_counter()
+        writer.commit()
+        writer.wait_merging_threads()
+        seconds += time.perf_counter() - start
+    return {"documents": count, "seconds": seconds}
+
+
+# ------------------------------------------------------------------ a large dictionary
+
+
+def made_up_ontology(folder: Path, count: int, path: Path) -> None:
+    """Write an OBO file of ``count`` terms of one to four words that stand in the study files."""
+    chance = random.Random(20)
+    words: set[str] = set()
+    for file in sorted(folder.glob("*/*-study.txt")):
+        words.update(w for w in file.read_text(errors="replace").split() if w.isalpha())
+    known = sorted(words) or ["cell"]
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("format-version: 1.2\nontology: made-up\n")
+        for number in range(count):
+            label = " ".join(chance.choices(known, k=chance.randint(1, 4)))
+            parent = f"MADEUP:{chance.randrange(number):07d}" if number else ""
+            stream.write(f"\n[Term]\nid: MADEUP:{number:07d}\nname: {label} {number}\n")
+            stream.write(f'synonym: "{label}" EXACT []\n')
+            if parent:
+                stream.write(f"is_a: {parent}\n")
+
+
+def load_ontologies(files: list[Path], work: Path) -> None:
+    command = [str(Path(sys.executable).with_name("parfocal")), "--data-dir", str(work)]
+    subprocess.run([*command, "ontology", "load", *map(str, files)], check=True, cwd=work)
+
+
+# ------------------------------------------------------------------ together
+
+
+def run_stage(*arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
+    )
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def measure(folder: Path, ontologies: list[Path], dictionary: int, copies: int) -> dict[str, Any]:
+    """Run both stages and return what they measured, with the ratios."""
+    with tempfile.TemporaryDirectory(prefix="parfocal-bench-") as name:
+        work = Path(name)
+        files = [path.absolute() for path in ontologies]
+        if dictionary:
+            files.append(work / "made-up.obo")
+            made_up_ontology(folder, dictionary, files[-1])
+        if files:
+            load_ontologies(files, work)
+        stage = ("--work", name, "--copies", str(copies), str(folder.absolute()), "--stage")
+        measured = run_stage(*stage, "harvest")
+        raw = run_stage(*stage, "raw")
+    records = measured["records"]
+    until_index = measured["harvest_s"] + measured["index_s"]
+    measured["raw_per_s"] = raw["documents"] / raw["seconds"]
+    measured["search_per_s"] = records / until_index
+    measured["graph_per_s"] = records / (until_index + measured["graph_s"])
+    measured["search_ratio"] = measured["search_per_s"] / measured["raw_per_s"]
+    measured["graph_ratio"] = measured["graph_per_s"] / measured["raw_per_s"]
+    return measured
+
+
+def report(measured: dict[str, Any]) -> bool:
+    """Print what was measured; return whether every target is met."""
+    m = measured
+    print(f"records                    {m['records']:>12,}   problems {m['problems']:,}")
+    print(f"bare tantivy               {m['raw_per_s']:>12,.0f} documents/s")
+    print(f"normalise, annotate, store {m['harvest_s']:>12.1f} s   {m['harvest_mb']:,.0f} MB")
+    print(f"index                      {m['index_s']:>12.1f} s   {m['index_mb']:,.0f} MB")
+    print(f"graph                      {m['graph_s']:>12.1f} s   {m['graph_mb']:,.0f} MB")
+    lines = (
+        ("until index", m["search_ratio"], SEARCH_TARGET, f"{m['search_per_s']:,.0f} records/s"),
+        ("with graph", m["graph_ratio"], GRAPH_TARGET, f"{m['graph_per_s']:,.0f} records/s"),
+    )
+    good = m["graph_mb"] <= MEMORY_TARGET_MB
+    for name, ratio, target, rate in lines:
+        good = good and ratio >= target
+        print(f"{name:<26} {ratio:>12.1%}   of bare tantivy (target {target:.0%}), {rate}")
+    print(f"memory                     {m['graph_mb']:>12,.0f} MB  (target {MEMORY_TARGET_MB:,})")
+    return bool(good)
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="folder of studies in IDR's layout")
+    parser.add_argument("--ontology", type=Path, nargs="*", default=[], help="files to load first")
+    parser.add_argument("--dictionary", type=int, default=0, help="made-up terms to load as well")
+    parser.add_argument("--copies", type=int, default=1, help="sources made of the folder")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
+    parser.add_argument("--stage", choices=["harvest", "raw"], help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stage == "harvest":
+        print(json.dumps(harvest_stage(given.folder, given.work, given.copies)))
+    elif given.stage == "raw":
+        print(json.dumps(raw_stage(given.work)))
+    else:
+        measured = measure(given.folder, given.ontology, given.dictionary, given.copies)
+        good = True
+        if given.json:
+            print(json.dumps(measured))
+        else:
+            good = report(measured)
+        sys.exit(1 if given.check and not good else 0)
+
+
+if __name__ == "__main__":
+    main()
