@@ -16,9 +16,9 @@ from parfocal.errors import ConfigError, QueryInvalid
 from parfocal.harvesting import rebuild
 from parfocal.identifiers import parse_record_id
 from parfocal.model import Viewer
-from parfocal.output import answer_json
 from parfocal.printing import print_json, print_table
 from parfocal.query_text import parse_query
+from parfocal.shapes import search_answer
 
 _groups = click.option(
     "--group", "groups", multiple=True, help="Read as a member of this group; without it as anybody."
@@ -51,7 +51,7 @@ def search(settings: Settings, text: str, **options: Any) -> None:
             _stream(catalogue.stream(query, viewer), options["form"] or ("jsonl" if options["as_json"] else ""))
         else:
             answer = catalogue.search(query, viewer)
-            print_json(answer_json(answer, query)) if options["as_json"] else _print_answer(answer)
+            print_json(search_answer(query, text, answer)) if options["as_json"] else _print_answer(answer)
 
 
 def _query(text: str, options: dict[str, Any]) -> Any:

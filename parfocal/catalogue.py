@@ -17,7 +17,7 @@ from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, RecordNotFound, StoreError
 from parfocal.fields import FIELDS, Field
-from parfocal.identifiers import Curie, RecordId
+from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import (
     Annotator,
     Answer,
@@ -32,7 +32,7 @@ from parfocal.interfaces import (
     TermStore,
     TripleStore,
 )
-from parfocal.model import Record, Viewer
+from parfocal.model import Image, Record, Viewer
 from parfocal.pipeline import Ancestors, project
 from parfocal.query import FacetValue, FieldIn, Match, Page, Query, Sort, Terms
 from parfocal.sources import make_source
@@ -70,6 +70,7 @@ class Catalogue:
         self.settings = settings
         self.store = store
         self._labels: dict[str, str] = {}
+        self._drawing: dict[str, bool] = {}
         self._folder: TemporaryDirectory[str] | None = None
 
     @classmethod
@@ -215,12 +216,25 @@ class Catalogue:
     def _fill(self, matches: Sequence[Match], query: Query, viewer: Viewer) -> Iterator[Hit]:
         records = self.store.get_many([match.id for match in matches])
         ancestors = Ancestors(self.store)
-        words = hits.words_asked(query.where)
         for match in matches:
             record = records.get(match.id)
             if record is not None and record.access.visible_to(viewer):
                 above = hits.visible_ancestors(record, ancestors.of(record), viewer)
-                yield hits.fill(match, record, above, query.where, words)
+                yield hits.fill(match, record, above, query.where, self.thumbnail_address(record))
+
+    def thumbnail_address(self, record: Record) -> str:
+        """Return where a small picture of a record is: here when it can be drawn, else as harvested."""
+        if isinstance(record, Image) and self.draws(source_of(record.id)):
+            return f"{record_iri(record.id, self.settings.base_url)}/thumbnail"
+        web = record.thumbnail.startswith(("https://", "http://"))
+        return record.thumbnail if web else ""
+
+    def draws(self, source: str) -> bool:
+        """Whether a configured source can draw small pictures of its images."""
+        if source not in self._drawing:
+            configured = any(each.name == source for each in self.settings.sources)
+            self._drawing[source] = configured and hasattr(self.source(source), "thumbnail")
+        return self._drawing[source]
 
     # -------------------------------------------------------------- facets and suggestions
 

@@ -204,7 +204,7 @@ def fill(
     """Make a hit of a match: ``ancestors`` are those that the viewer may see."""
     study, container = places(record, ancestors)
     annotations = annotations_of(record, ancestors)
-    text, marks = snippet(record, words)
+    text, marks = snippet(record, words_asked(where))
     return Hit(
         id=record.id,
         type=record.ome_type,
@@ -217,7 +217,7 @@ def fill(
         source=record.provenance.source,
         annotations=annotations,
         reasons=reasons(where, record, ancestors, annotations),
-        thumbnail=record.thumbnail,
+        thumbnail=thumbnail,
         links=record.links,
         record=record,
         score=match.score,

@@ -17,6 +17,7 @@ Group = Literal[
     "checks",
     "repositories",
     "commands",
+    "demo",
 ]
 
 _EXTRA_OF_MODULE = {
