@@ -1,1 +1,5 @@
-"""Ontology terms: loading, storing, annotating."""
+"""Ontologies: reading them, keeping their terms, annotating records."""
+
+from ontology.load import bundled, read
+
+__all__ = ["bundled", "read"]

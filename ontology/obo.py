@@ -1,0 +1,188 @@
+"""A tolerant OBO reader: any OBO 1.0 to 1.4 file, line by line; what it cannot read it skips and says."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ontology.document import Document, Skipped, ontology_name, version_name
+from parfocal.errors import OntologyInvalid
+from parfocal.identifiers import Curie
+from parfocal.interfaces import TermInfo
+from parfocal.prefixes import curie_of
+
+_MAX_LINE = 1 << 20
+_TAG = re.compile(r"\s*([\w-]+)\s*:\s*(.*)", re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?\s*([A-Z]+)?', re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "W": " "}
+_SCOPES = {"EXACT", "NARROW", "BROAD", "RELATED"}
+_OLD_SYNONYMS = {
+    "exact_synonym": "EXACT",
+    "narrow_synonym": "NARROW",
+    "broad_synonym": "BROAD",
+    "related_synonym": "RELATED",
+}
+Frame = dict[str, list[str]]
+
+
+def read_obo(stream: BinaryIO, path: Path) -> Document:
+    """Read an OBO file from its bytes; only the header is read before the terms are asked for."""
+    skipped = Skipped()
+    frames = _frames(_lines(stream, skipped), skipped)
+    _, header = next(frames)
+    document = Document(
+        name=ontology_name(_first(header, "ontology"), path),
+        version=version_name(_first(header, "data-version") or _first(header, "date"), path),
+        reader="obo",
+        terms=iter(()),
+        skipped=skipped,
+    )
+    document.terms = _terms(frames, document.name, skipped)
+    return document
+
+
+def _lines(stream: BinaryIO, skipped: Skipped) -> Iterator[str]:
+    """Yield logical lines; bytes that are not UTF-8 are read as Latin-1."""
+    carried = ""
+    for raw in io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream:  # type: ignore[attr-defined]
+        if len(raw) > _MAX_LINE:
+            skipped.note("line longer than 1 MiB", raw[:60].decode("latin-1"))
+            continue
+        try:
+            line = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            skipped.note("line that is not UTF-8, read as Latin-1", raw[:60].decode("latin-1"))
+            line = raw.decode("latin-1")
+        line = carried + line.rstrip("\r\n")
+        if line.endswith("\\") and not line.endswith("\\\\") and len(line) < _MAX_LINE:
+            carried = line[:-1]
+            continue
+        carried = ""
+        yield line
+    if carried:
+        yield carried
+
+
+def _frames(lines: Iterator[str], skipped: Skipped) -> Iterator[tuple[str, Frame]]:
+    """Yield (kind, tags) of each frame; the header first, of kind ""."""
+    kind, frame = "", Frame()
+    for line in lines:
+        text = line.strip()
+        if not text or text[0] == "!":
+            continue
+        if text[0] == "[" and "]" in text:
+            yield kind, frame
+            kind, frame = text[1 : text.index("]")].strip().lower(), Frame()
+            continue
+        match = _TAG.fullmatch(text)
+        if match:
+            frame.setdefault(match.group(1), []).append(match.group(2))
+        else:
+            skipped.note("line that is no tag", text)
+    yield kind, frame
+
+
+def _terms(
+    frames: Iterator[tuple[str, Frame]], ontology: str, skipped: Skipped
+) -> Iterator[TermInfo]:
+    merged: dict[Curie, Curie] = {}
+    seen = False
+    for kind, frame in frames:
+        if kind != "term":
+            skipped.note(f"frame [{kind}], not a class", _first(frame, "id"))
+            continue
+        term = _term(frame, ontology, skipped)
+        if term is None:
+            continue
+        seen = True
+        yield term
+        for alternative in frame.get("alt_id", ()):
+            curie = curie_of(_identifier(alternative))
+            if curie:
+                merged[curie] = term.curie
+    yield from replaced(merged, ontology)
+    if not seen:
+        raise OntologyInvalid(
+            "the file holds no term", where=ontology, hint="is it an OBO file with [Term] frames?"
+        )
+
+
+def replaced(merged: dict[Curie, Curie], ontology: str) -> Iterator[TermInfo]:
+    """Yield the former ids of terms as obsolete terms that the present ones replaced."""
+    for former, present in merged.items():
+        if former != present:
+            yield TermInfo(former, "", ontology, obsolete=True, replaced_by=(present,))
+
+
+def _term(frame: Frame, ontology: str, skipped: Skipped) -> TermInfo | None:
+    written = _identifier(_first(frame, "id"))
+    curie = curie_of(written)
+    if curie is None:
+        skipped.note("term whose id is no CURIE", written)
+        return None
+    return TermInfo(
+        curie=curie,
+        label=_plain(_first(frame, "name")),
+        ontology=ontology,
+        synonyms=tuple(dict.fromkeys(_synonyms(frame, skipped))),
+        parents=tuple(dict.fromkeys(_curies(frame, "is_a", skipped))),
+        obsolete=_first(frame, "is_obsolete").lower().startswith("true"),
+        replaced_by=tuple(dict.fromkeys(_curies(frame, "replaced_by", skipped))),
+        definition=_definition(_first(frame, "def")),
+    )
+
+
+def _first(frame: Frame, tag: str) -> str:
+    values = frame.get(tag)
+    return values[0] if values else ""
+
+
+def _identifier(value: str) -> str:
+    """Return the id at the beginning of a value, without qualifiers and comment."""
+    words = value.split(None, 1)
+    return words[0].replace("\\:", ":") if words else ""
+
+
+def _curies(frame: Frame, tag: str, skipped: Skipped) -> Iterator[Curie]:
+    for value in frame.get(tag, ()):
+        curie = curie_of(_identifier(value))
+        if curie is None:
+            skipped.note(f"{tag} that names no CURIE", value)
+        else:
+            yield curie
+
+
+def _synonyms(frame: Frame, skipped: Skipped) -> Iterator[tuple[str, str]]:
+    for value in frame.get("synonym", ()):
+        match = _QUOTED.match(value)
+        if match is None:
+            skipped.note("synonym without quotes", value)
+            continue
+        scope = match.group(2) or ""
+        yield scope if scope in _SCOPES else "RELATED", _unescape(match.group(1))
+    for tag, scope in _OLD_SYNONYMS.items():
+        for value in frame.get(tag, ()):
+            match = _QUOTED.match(value)
+            if match:
+                yield scope, _unescape(match.group(1))
+
+
+def _definition(value: str) -> str:
+    match = _QUOTED.match(value)
+    return _unescape(match.group(1)) if match else ""
+
+
+def _plain(value: str) -> str:
+    """Return an unquoted value without trailing qualifiers and comment."""
+    text = re.sub(r"\s+!\s.*$", "", value, flags=re.DOTALL)
+    text = re.sub(r"\s*(?<!\\)\{[^{}]*=[^{}]*\}\s*$", "", text)
+    return _unescape(text).strip()
+
+
+def _unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match.group(1), match.group(1)), text)

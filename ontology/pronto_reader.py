@@ -1,0 +1,97 @@
+"""Reading by pronto: strict, complete, for files that fit in memory; its warnings become notes."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import pronto
+
+from ontology.document import Document, Skipped, ontology_name, version_name
+from ontology.obo import replaced
+from parfocal.identifiers import Curie
+from parfocal.interfaces import TermInfo
+from parfocal.prefixes import curie_of
+
+MAX_BYTES = 64 << 20
+"""Larger files go to the streaming readers at once: pronto needs about ten times their size in memory."""
+
+
+class ProntoRefused(Exception):
+    """pronto cannot read the file; says why in a few words."""
+
+
+class _Refusals:
+    """Turns whatever pronto and the parsers below it raise into ProntoRefused.
+
+    A panic of its Rust parser is no Exception, so it is known by its name only.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or error is None:
+            return
+        if issubclass(kind, Exception) or kind.__name__ == "PanicException":
+            reason = re.sub(r" <[^>]* object at 0x[0-9a-f]+>", "", str(error))
+            raise ProntoRefused(f"{kind.__name__}: {reason}"[:200]) from error
+
+
+def read_by_pronto(content: bytes, path: Path) -> Document:
+    """Read OBO or OWL (RDF/XML) with pronto, without following imports; ProntoRefused when it cannot."""
+    skipped = Skipped()
+    with _Refusals(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        # One thread: a pool of processes would outlive a broken file.
+        loaded = pronto.Ontology(io.BytesIO(content), import_depth=0, threads=1)
+        name = ontology_name(loaded.metadata.ontology or "", path)
+        terms = list(_terms(loaded, name, skipped))
+    for warning in caught:
+        skipped.note(_without_place(str(warning.message)), "")
+    if not any(not term.obsolete or term.label for term in terms):
+        raise ProntoRefused("it finds no term")
+    return Document(
+        name=name,
+        version=version_name(loaded.metadata.data_version or "", path),
+        reader="pronto",
+        terms=iter(terms),
+        skipped=skipped,
+    )
+
+
+def _without_place(message: str) -> str:
+    return "pronto: " + message.partition("<Element")[0].rstrip(" :'")[:100]
+
+
+def _terms(loaded: pronto.Ontology, ontology: str, skipped: Skipped) -> Iterator[TermInfo]:
+    former: dict[Curie, Curie] = {}
+    for term in loaded.terms():
+        curie = curie_of(term.id)
+        if curie is None:
+            skipped.note("term whose id is no CURIE", term.id)
+            continue
+        yield _term(term, curie, ontology)
+        former.update((c, curie) for other in term.alternate_ids if (c := curie_of(other)))
+    yield from replaced(former, ontology)
+
+
+def _term(term: pronto.Term, curie: Curie, ontology: str) -> TermInfo:
+    parents = (curie_of(parent.id) for parent in term.superclasses(distance=1, with_self=False))
+    replacements = (curie_of(other.id) for other in term.replaced_by)
+    return TermInfo(
+        curie=curie,
+        label=term.name or "",
+        ontology=ontology,
+        synonyms=tuple(sorted({(s.scope or "RELATED", s.description) for s in term.synonyms})),
+        parents=tuple(sorted({parent for parent in parents if parent})),
+        obsolete=bool(term.obsolete),
+        replaced_by=tuple(sorted({other for other in replacements if other})),
+        definition=str(term.definition or ""),
+    )

@@ -1,0 +1,54 @@
+"""The tables of terms that parfocal ships: ids, labels, exact synonyms and is_a as tab-separated text.
+
+The first line is ``#parfocal-terms<TAB>name<TAB>version``; each other line holds id, label, synonyms and
+parents, several of them separated by ``|``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ontology.document import Document, Skipped
+from parfocal.errors import OntologyInvalid
+from parfocal.identifiers import Curie
+from parfocal.interfaces import TermInfo
+from parfocal.prefixes import curie_of
+
+MAGIC = "#parfocal-terms"
+
+
+def read_table(stream: BinaryIO, path: Path) -> Document:
+    """Read a table of terms from its bytes."""
+    lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace")
+    header = lines.readline().rstrip("\n").split("\t")
+    if len(header) != 3 or header[0] != MAGIC or not header[1]:
+        raise OntologyInvalid(
+            "the first line names no ontology and version", where=str(path), hint=f"{MAGIC} NAME VERSION"
+        )
+    skipped = Skipped()
+    return Document(
+        name=header[1],
+        version=header[2],
+        reader="table",
+        terms=_terms(lines, header[1], skipped),
+        skipped=skipped,
+    )
+
+
+def _terms(lines: Iterator[str], ontology: str, skipped: Skipped) -> Iterator[TermInfo]:
+    for number, line in enumerate(lines, start=2):
+        cells = line.rstrip("\n").split("\t")
+        curie = curie_of(cells[0])
+        if curie is None or len(cells) != 4:
+            skipped.note("row that is not id, label, synonyms, parents", f"line {number}")
+            continue
+        yield TermInfo(
+            curie=curie,
+            label=cells[1],
+            ontology=ontology,
+            synonyms=tuple(("EXACT", text) for text in cells[2].split("|") if text),
+            parents=tuple(Curie(parent) for parent in cells[3].split("|") if parent),
+        )

@@ -1,0 +1,229 @@
+"""The term store on disk: one SQLite file, many readers, one loader at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from ontology import database
+from ontology.document import Document
+from parfocal.config import Settings
+from parfocal.errors import StoreError
+from parfocal.identifiers import Curie
+from parfocal.interfaces import OntologySummary, TermInfo, TermMatch
+from parfocal.query import fold
+from parfocal.terms import LABEL, merge, rank, suggestions
+
+FILE_NAME = "terms.sqlite"
+_CACHED = 50_000
+_SCANNED = 5000
+Answer = TypeVar("Answer")
+
+_UP = """
+WITH RECURSIVE found(id) AS (
+  SELECT parent FROM edge WHERE child = (SELECT id FROM node WHERE curie = ?)
+  UNION SELECT edge.parent FROM found CROSS JOIN edge ON edge.child = found.id)
+SELECT curie FROM found CROSS JOIN node ON node.id = found.id"""
+_DOWN = """
+WITH RECURSIVE found(id) AS (
+  SELECT child FROM edge WHERE parent = (SELECT id FROM node WHERE curie = ?)
+  UNION SELECT edge.child FROM found CROSS JOIN edge ON edge.parent = found.id)
+SELECT curie FROM found CROSS JOIN node ON node.id = found.id"""
+_TOLD = """
+SELECT ontology.name, ontology.id, term.node, label, term.obsolete, replaced_by, definition, iri
+FROM node JOIN term ON term.node = node.id JOIN ontology ON ontology.id = term.ontology
+WHERE curie = ?"""
+_NAMED = "SELECT DISTINCT curie, scope FROM name JOIN node ON node.id = name.node WHERE folded = ?"
+
+
+class SqliteTermStore:
+    """Terms in an SQLite file; threads read with a connection each, other processes may load meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._cache: dict[tuple[str, Any], Any] = {}
+        self._epoch = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the folder cannot be made: {error.strerror}", where=str(path.parent)
+            ) from error
+        with database.translated(str(path)):
+            database.prepare(self._connection(), path)
+
+    # -------------------------------------------------------------- reading
+
+    def get(self, curie: Curie) -> TermInfo | None:
+        """Return a term, or None."""
+        return self._cached("get", curie, lambda: merge(self._told(curie)))
+
+    def find(self, text: str, prefixes: Sequence[str] = ()) -> tuple[TermMatch, ...]:
+        """Return live terms whose label or synonym equals the text, best first."""
+        folded = fold(text)
+        key = (folded, tuple(prefixes))
+        return self._cached("find", key, lambda: self._find(folded, prefixes))
+
+    def ancestors(self, curie: Curie) -> frozenset[Curie]:
+        """Return all terms above over is_a, without the term itself."""
+        return self._cached("up", curie, lambda: self._closure(_UP, curie) - {curie})
+
+    def descendants(self, curie: Curie) -> frozenset[Curie]:
+        """Return all terms below over is_a, with the term itself if it is known or has any."""
+        below = self._closure(_DOWN, curie)
+        return below | {curie} if below or self.get(curie) else frozenset()
+
+    def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:
+        """Return terms with a label or synonym that begins with the text, shortest first.
+
+        Of a very short text only the first few thousand names in alphabetical order are looked at.
+        """
+        wanted = fold(prefix)
+        if not wanted:
+            return ()
+        names = (
+            "SELECT folded FROM (SELECT DISTINCT folded FROM name WHERE folded >= ? AND folded < ?"
+            " ORDER BY folded LIMIT ?) ORDER BY length(folded), folded"
+        )
+        rows = self._rows(names, (wanted, wanted + "\U0010ffff", _SCANNED))
+        return suggestions(((name, self._named(name)) for (name,) in rows), self.get, limit)
+
+    def ontologies(self) -> tuple[OntologySummary, ...]:
+        """Return what is loaded, by name."""
+        rows = self._rows(
+            "SELECT name, version, terms, obsolete, loaded, reader, skipped FROM ontology ORDER BY name"
+        )
+        return tuple(
+            OntologySummary(*row[:6], skipped=msgspec.json.decode(row[6], type=tuple[str, ...]))
+            for row in rows
+        )
+
+    def version(self) -> str:
+        """Return a digest of what is loaded; "" for an empty store."""
+        return self._cached("version", None, self._version)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+        self._local = threading.local()
+
+    # -------------------------------------------------------------- loading
+
+    def load(
+        self, document: Document, progress: Callable[[int], None] | None = None
+    ) -> OntologySummary:
+        """Replace an ontology's earlier version; on failure the earlier one stays, whole."""
+        with database.translated(str(self._path)):
+            summary = database.replace(self._connection(), document, progress)
+        with self._lock:
+            self._forget()
+        return summary
+
+    # -------------------------------------------------------------- inside
+
+    def _connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = database.connect(self._path)
+            self._local.connection = found
+            self._local.seen = (-1, -1)
+            with self._lock:
+                self._open.append(found)
+        return found
+
+    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        with database.translated(str(self._path)):
+            return self._connection().execute(sql, parameters).fetchall()
+
+    def _cached(self, kind: str, key: object, compute: Callable[[], Answer]) -> Answer:
+        """Return a remembered answer; all are forgotten when any process has loaded something."""
+        with database.translated(str(self._path)):
+            connection = self._connection()
+            seen = connection.execute("PRAGMA data_version").fetchone()[0]
+        if self._local.seen != (seen, self._epoch):
+            with self._lock:
+                self._forget()
+                self._local.seen = (seen, self._epoch)
+        epoch, place = self._epoch, (kind, key)
+        if place in self._cache:
+            answer: Answer = self._cache[place]
+            return answer
+        answer = compute()
+        with self._lock:
+            if epoch == self._epoch:
+                if len(self._cache) >= _CACHED:
+                    self._cache.clear()
+                self._cache[place] = answer
+        return answer
+
+    def _forget(self) -> None:
+        self._cache.clear()
+        self._epoch += 1
+
+    def _version(self) -> str:
+        rows = self._rows("SELECT name, version, digest FROM ontology ORDER BY name")
+        if not rows:
+            return ""
+        return hashlib.blake2b(msgspec.json.encode(rows), digest_size=8).hexdigest()
+
+    def _find(self, folded: str, prefixes: Sequence[str]) -> tuple[TermMatch, ...]:
+        return rank(folded, self._named(folded), self.get, prefixes)
+
+    def _named(self, folded: str) -> list[tuple[Curie, str]]:
+        return self._rows(_NAMED, (folded,))
+
+    def _closure(self, sql: str, curie: Curie) -> frozenset[Curie]:
+        return frozenset(found for (found,) in self._rows(sql, (curie,)))
+
+    def _told(self, curie: Curie) -> list[TermInfo]:
+        told = []
+        for row in self._rows(_TOLD, (curie,)):
+            name, ontology, node, label, obsolete, replaced_by, definition, iri = row
+            told.append(
+                TermInfo(
+                    curie=curie,
+                    label=label,
+                    ontology=name,
+                    synonyms=self._synonyms(node, ontology),
+                    parents=self._parents(node, ontology),
+                    obsolete=bool(obsolete),
+                    replaced_by=tuple(Curie(other) for other in replaced_by.split()),
+                    definition=definition,
+                    iri=iri,
+                )
+            )
+        return told
+
+    def _synonyms(self, node: int, ontology: int) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            self._rows(
+                "SELECT scope, text FROM name WHERE node = ? AND ontology = ? AND scope <> ?"
+                " ORDER BY rowid",
+                (node, ontology, LABEL),
+            )
+        )
+
+    def _parents(self, node: int, ontology: int) -> tuple[Curie, ...]:
+        rows = self._rows(
+            "SELECT curie FROM edge JOIN node ON node.id = parent WHERE child = ? AND ontology = ?"
+            " ORDER BY curie",
+            (node, ontology),
+        )
+        return tuple(curie for (curie,) in rows)
+
+
+def open_terms(settings: Settings) -> SqliteTermStore:
+    """Open the term store of a data folder; it is made when it is not there."""
+    return SqliteTermStore(settings.data_dir / FILE_NAME)
