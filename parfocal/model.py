@@ -25,6 +25,7 @@ PREFIXES = {
     "oa": "http://www.w3.org/ns/oa#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "dwc": "http://rs.tdwg.org/dwc/terms/",
     "dwciri": "http://rs.tdwg.org/dwc/iri/",
     "bao": "http://www.bioassayontology.org/bao#",
     "obo": "http://purl.obolibrary.org/obo/",
@@ -45,7 +46,7 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     """A value inside a record."""
 
 
-class KeyValue(Part):
+class KeyValue(Part, frozen=True):
     """A pair as the source wrote it; keys may repeat."""
 
     key: Annotated[str, means("Key as the source wrote it.", "parfocal:key")]
@@ -53,7 +54,7 @@ class KeyValue(Part):
     namespace: Annotated[str, means("Namespace of the pair.", "ome:Namespace")] = ""
 
 
-class Annotation(Part):
+class Annotation(Part, frozen=True):
     """A claim that a text of the record means an ontology term; it stands beside the text."""
 
     field: Annotated[str, means("Searchable field that the claim is about.", "parfocal:field")]
@@ -73,7 +74,7 @@ class Annotation(Part):
         return self.score >= 0.5
 
 
-class Person(Part):
+class Person(Part, frozen=True):
     """A person or organisation."""
 
     name: Annotated[str, means("Name as the source wrote it.", "schema:name")]
@@ -85,7 +86,7 @@ class Person(Part):
     roles: Annotated[tuple[str, ...], means("Roles in the work.", "schema:roleName")] = ()
 
 
-class Publication(Part):
+class Publication(Part, frozen=True):
     """A publication about the data."""
 
     title: Annotated[str, means("Title.", "schema:name")] = ""
@@ -95,7 +96,7 @@ class Publication(Part):
     pmc: Annotated[str, means("PubMed Central number.", "parfocal:pmc")] = ""
 
 
-class Link(Part):
+class Link(Part, frozen=True):
     """An address outside: a viewer, a landing page, a file."""
 
     url: Annotated[str, means("Address.", "schema:url")]
@@ -106,14 +107,14 @@ class Link(Part):
     ] = "other"
 
 
-class Quantity(Part):
+class Quantity(Part, frozen=True):
     """A number with the unit that the source gave."""
 
     value: Annotated[float, means("Number.", "schema:value")]
     unit: Annotated[str, means("Unit symbol.", "schema:unitText")]
 
 
-class Channel(Part):
+class Channel(Part, frozen=True):
     """One channel of an image."""
 
     name: Annotated[str, means("Name.", "ome:Name")] = ""
@@ -128,7 +129,7 @@ class Channel(Part):
     acquisition_mode: Annotated[str, means("Acquisition mode.", "ome:AcquisitionMode")] = ""
 
 
-class Objective(Part):
+class Objective(Part, frozen=True):
     """An objective of the microscope."""
 
     model: Annotated[str, means("Model.", "ome:Model")] = ""
@@ -139,7 +140,7 @@ class Objective(Part):
     immersion: Annotated[str, means("Immersion medium.", "ome:Immersion")] = ""
 
 
-class Position(Part):
+class Position(Part, frozen=True):
     """A position of the stage."""
 
     x: Annotated[Quantity | None, means("X.", "ome:PositionX")] = None
@@ -147,7 +148,7 @@ class Position(Part):
     z: Annotated[Quantity | None, means("Z.", "ome:PositionZ")] = None
 
 
-class Provenance(Part):
+class Provenance(Part, frozen=True):
     """Where the record comes from."""
 
     source: Annotated[str, means("Name of the source.", "prov:wasDerivedFrom")]
@@ -165,7 +166,7 @@ class Viewer(Struct, frozen=True):
 ANONYMOUS = Viewer()
 
 
-class Access(Part):
+class Access(Part, frozen=True):
     """Who may see a record: everybody, or the members of at least one group."""
 
     groups: Annotated[

@@ -1,0 +1,268 @@
+"""Records as JSON-LD and back; the context is generated from the model, inline, never fetched.
+
+Every part has an IRI below its record's (``<record>#kv1``), so a graph has no blank nodes and the
+same record always gives the same graph. Keys are the model's field names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from parfocal.errors import RecordInvalid
+from parfocal.identifiers import RecordId, record_id_of_path, record_iri, record_path
+from parfocal.model import PREFIXES, Dataset, Image, Record
+from parfocal.vocabulary import (
+    Property,
+    date_type,
+    direct_terms,
+    properties_of,
+    resource_iri,
+    resource_text,
+    term_curie,
+    term_iri,
+    types_of,
+)
+
+MEDIA_TYPE = "application/ld+json"
+_DIRECT_KEYS = {
+    "schema:about": "about",
+    "dwciri:measurementMethod": "measurement_method",
+    "bao:BAO_0002004": "has_cell_line",
+    "schema:author": "author",
+}
+_NAMES = {"dwc:scientificName": "scientific_name", "schema:name": "term_name"}
+_OWN_KEYS = frozenset({"@context", "@id", "@type", *_DIRECT_KEYS.values()})
+
+
+# ------------------------------------------------------------------ context
+
+
+def _definition(field: Property) -> Any:
+    definition: dict[str, Any] = {"@id": field.iri}
+    if field.kind == "double":
+        definition["@type"] = "xsd:double"
+    if field.many or field.kind == "access":
+        definition["@container"] = "@set"
+    if field.part is not None:
+        definition["@context"] = _definitions(field.part)
+    return field.iri if len(definition) == 1 else definition
+
+
+def _definitions(model: type[Struct]) -> dict[str, Any]:
+    found = {field.name: _definition(field) for field in properties_of(model)}
+    if "term" in found:
+        found["curie"] = "parfocal:curie"
+    return found
+
+
+@cache
+def _context() -> dict[str, Any]:
+    direct = {
+        key: {"@id": iri, "@container": "@set", "@context": {v: k for k, v in _NAMES.items()}}
+        for iri, key in _DIRECT_KEYS.items()
+    }
+    return {
+        "@version": 1.1,
+        **PREFIXES,
+        **_definitions(Image),
+        **_definitions(Dataset),
+        **direct,
+    }
+
+
+def context() -> dict[str, Any]:
+    """Return the JSON-LD context of all records; a new dictionary each time.
+
+    >>> context()["title"]
+    'schema:name'
+    """
+    copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(_context()))
+    return copied
+
+
+# ------------------------------------------------------------------ writing
+
+
+def _node(value: Struct, iri: str, record: str, base: str) -> dict[str, Any]:
+    node: dict[str, Any] = {"@id": iri}
+    types = types_of(value)
+    if types:
+        node["@type"] = list(types)
+    prefix = iri + ("#" if iri == record else "-")
+    for field in properties_of(type(value)):
+        values = field.values(value)
+        written = [
+            _value(
+                field, one, f"{prefix}{field.fragment}{number if field.many else ''}", record, base
+            )
+            for number, one in enumerate(values, 1)
+        ]
+        if field.kind == "access" and written:
+            node[field.name] = list(values[0].groups)
+        elif written:
+            node[field.name] = written if field.many else written[0]
+    if "term" in node and term_curie(node["term"]["@id"]) != getattr(value, "term", ""):
+        node["curie"] = getattr(value, "term", "")
+    return node
+
+
+def _value(field: Property, value: Any, iri: str, record: str, base: str) -> Any:
+    if field.kind == "part":
+        return _node(value, iri, record, base)
+    if field.kind == "record":
+        return {"@id": record_iri(value, base)}
+    if field.kind == "term":
+        return {"@id": term_iri(value)}
+    if field.kind == "date":
+        kind = date_type(value)
+        return {"@type": f"xsd:{kind}", "@value": value} if kind else value
+    if field.kind == "resource":
+        found = resource_iri(field.scheme, value)
+        return {"@id": found} if found else value
+    return value
+
+
+def _direct(record: Record) -> dict[str, list[dict[str, Any]]]:
+    """Return what the GIDE crate profile expects on a data set; terms only on an image."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for term in direct_terms(record):
+        node: dict[str, Any] = {"@id": term.iri}
+        if isinstance(record, Dataset):
+            node |= {"@type": [term.type], _NAMES[term.name_property]: term.label}
+        found.setdefault(_DIRECT_KEYS[term.predicate], []).append(node)
+    return found
+
+
+def to_jsonld(record: Record, base: str) -> dict[str, Any]:
+    """Return a record as JSON-LD with its context inline; ``base`` is the server's address."""
+    iri = record_iri(record.id, base)
+    node = _node(record, iri, iri, base)
+    direct = _direct(record)
+    if isinstance(record, Dataset) and record.creators:
+        direct["author"] = [{"@id": creator["@id"]} for creator in node["creators"]]
+    return {"@context": context(), **node, **direct}
+
+
+# ------------------------------------------------------------------ reading
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _iri_of(value: Any, field: str) -> str:
+    if isinstance(value, Mapping) and isinstance(value.get("@id"), str):
+        return str(value["@id"])
+    raise RecordInvalid("an object with @id is expected", where=field)
+
+
+def _read_value(field: Property, value: Any, base: str) -> Any:
+    if field.part is not None:
+        return _read_node(field.part, value, base)
+    if field.kind == "record":
+        path = _iri_of(value, field.name).removeprefix(base)
+        return record_id_of_path(path)
+    if field.kind == "term":
+        return term_curie(_iri_of(value, field.name))
+    if isinstance(value, Mapping):
+        if field.kind == "resource" and "@id" in value:
+            return resource_text(field.scheme, _iri_of(value, field.name))
+        return value.get("@value")
+    return value
+
+
+def _read_node(model: type[Struct], node: Any, base: str) -> dict[str, Any]:
+    if not isinstance(node, Mapping):
+        raise RecordInvalid(f"a {model.__name__} must be an object")
+    known = {field.name: field for field in properties_of(model)}
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        field = known.get(key)
+        if field is None:
+            _check_own(key, model)
+        elif field.kind == "access":
+            found[key] = {"groups": _many(value)}
+        elif field.many:
+            found[key] = [_read_value(field, one, base) for one in _many(value)]
+        else:
+            found[key] = _read_value(field, value, base)
+    if isinstance(node.get("curie"), str) and "term" in known:
+        found["term"] = node["curie"]
+    return found
+
+
+def _check_own(key: str, model: type[Struct]) -> None:
+    if key not in _OWN_KEYS and key != "curie":
+        raise RecordInvalid(f"{model.__name__} has no field {key!r}")
+
+
+def _base_of(node: Mapping[str, Any]) -> str:
+    identifier, iri = node.get("id"), node.get("@id")
+    if not isinstance(identifier, str) or not isinstance(iri, str):
+        raise RecordInvalid("a record needs @id and id", hint="as parfocal.jsonld.to_jsonld writes")
+    path = record_path(RecordId(identifier))
+    if not iri.endswith(path):
+        raise RecordInvalid("@id and id do not name the same record", where=iri[:200])
+    return iri[: -len(path)]
+
+
+def from_jsonld(node: Any) -> Record:
+    """Read a record back from what :func:`to_jsonld` gave; RecordInvalid says what is wrong."""
+    if not isinstance(node, Mapping):
+        raise RecordInvalid("a JSON-LD record must be an object")
+    base = _base_of(node)
+    dataset = "schema:Dataset" in _many(node.get("@type", []))
+    model: type[Struct] = Dataset if dataset else Image
+    try:
+        values = {**_read_node(model, node, base), "type": model.__name__}
+        record: Record = msgspec.convert(values, Dataset | Image)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise RecordInvalid(f"not a record: {error}") from error
+    return record
+
+
+# ------------------------------------------------------------------ framing and compaction by pyld
+
+
+def _refuse(address: str, _options: Mapping[str, Any]) -> NoReturn:
+    from pyld.jsonld import JsonLdError
+
+    raise JsonLdError(
+        "remote contexts are never fetched",
+        "jsonld.LoadDocumentError",
+        {"url": address},
+        code="loading document failed",
+    )
+
+
+def compact(document: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Compact a JSON-LD document to another context; a context by address raises RecordInvalid."""
+    return dict(_process("compact", document, wanted))
+
+
+def frame(document: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Frame a JSON-LD document; a context by address raises RecordInvalid."""
+    return dict(_process("frame", document, wanted))
+
+
+def to_nquads(document: Any) -> str:
+    """Return a JSON-LD document as N-Quads by pyld: the slow, independent way to a graph."""
+    return str(_process("to_rdf", document, format="application/n-quads"))
+
+
+def _process(action: str, document: Any, *arguments: Any, **options: Any) -> Any:
+    from pyld import jsonld
+
+    options["documentLoader"] = _refuse
+    try:
+        return getattr(jsonld, action)(document, *arguments, options)
+    except jsonld.JsonLdError as error:
+        raise RecordInvalid(
+            f"JSON-LD cannot be processed: {error.type}",
+            hint="write the context into the document; addresses are never fetched",
+        ) from error
