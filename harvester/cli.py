@@ -34,7 +34,9 @@ def harvest(
     """
     settings: Settings = ctx.obj
     if not settings.sources:
-        raise ConfigError("no source is configured", hint="add a [[sources]] table to parfocal.toml")
+        raise ConfigError(
+            "no source is configured", hint="add a [[sources]] table to parfocal.toml"
+        )
     with Catalogue.open(settings) as catalogue, bars() as show:
         reports = list(
             harvest_sources(catalogue, names, full=full, allow_shrink=allow_shrink, progress=show)
@@ -109,7 +111,11 @@ def show(settings: Settings, name: str, problems: bool, as_json: bool) -> None:
             after = page[-1][0]
         runs = catalogue.store.runs(name)
     if as_json:
-        print_json({"name": name, "runs": runs, "problems": found} if problems else {"name": name, "runs": runs})
+        print_json(
+            {"name": name, "runs": runs, "problems": found}
+            if problems
+            else {"name": name, "runs": runs}
+        )
     elif problems:
         for problem in found:
             place = f", {problem.place}" if problem.place else ""
@@ -119,9 +125,26 @@ def show(settings: Settings, name: str, problems: bool, as_json: bool) -> None:
         click.echo(f"{len(found):,} in all")
     else:
         print_table(
-            ("run", "state", "started", "finished", "new", "changed", "unchanged", "tombstoned", "problems"),
+            (
+                "run",
+                "state",
+                "started",
+                "finished",
+                "new",
+                "changed",
+                "unchanged",
+                "tombstoned",
+                "problems",
+            ),
             [
-                (run.run, run.state, run.started, run.finished, *msgspec.structs.astuple(run.counts), run.problems)
+                (
+                    run.run,
+                    run.state,
+                    run.started,
+                    run.finished,
+                    *msgspec.structs.astuple(run.counts),
+                    run.problems,
+                )
                 for run in runs
             ],
         )

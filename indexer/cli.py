@@ -21,21 +21,34 @@ from parfocal.query_text import parse_query
 from parfocal.shapes import search_answer
 
 _groups = click.option(
-    "--group", "groups", multiple=True, help="Read as a member of this group; without it as anybody."
+    "--group",
+    "groups",
+    multiple=True,
+    help="Read as a member of this group; without it as anybody.",
 )
 
 
 @click.command()
 @click.argument("text", metavar="QUERY", default="")
-@click.option("--level", type=click.Choice(["any", "study", "container", "image"]), help="What the hits are.")
-@click.option("--facet", "facets", multiple=True, metavar="FIELD[:SIZE]", help="Count values of a field.")
+@click.option(
+    "--level", type=click.Choice(["any", "study", "container", "image"]), help="What the hits are."
+)
+@click.option(
+    "--facet", "facets", multiple=True, metavar="FIELD[:SIZE]", help="Count values of a field."
+)
 @click.option("--sort", help="relevance, id, or a number or date field; -field for descending.")
-@click.option("--size", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Hits a page.")
+@click.option(
+    "--size", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Hits a page."
+)
 @click.option("--after", help="Token of the next page.")
-@click.option("--expand", type=click.Choice(["none", "synonyms", "subclasses"]), help="How far words reach.")
+@click.option(
+    "--expand", type=click.Choice(["none", "synonyms", "subclasses"]), help="How far words reach."
+)
 @click.option("--count", "only_count", is_flag=True, help="Print the number of hits.")
 @click.option("--all", "everything", is_flag=True, help="Stream every hit, not a page.")
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Stream every hit in this format.")
+@click.option(
+    "--format", "form", type=click.Choice(["jsonl", "csv"]), help="Stream every hit in this format."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_groups
 @click.pass_obj
@@ -48,10 +61,15 @@ def search(settings: Settings, text: str, **options: Any) -> None:
             count = catalogue.count(query, viewer)
             print_json({"total": count}) if options["as_json"] else click.echo(count)
         elif options["form"] or options["everything"]:
-            _stream(catalogue.stream(query, viewer), options["form"] or ("jsonl" if options["as_json"] else ""))
+            _stream(
+                catalogue.stream(query, viewer),
+                options["form"] or ("jsonl" if options["as_json"] else ""),
+            )
         else:
             answer = catalogue.search(query, viewer)
-            print_json(search_answer(query, text, answer)) if options["as_json"] else _print_answer(answer)
+            print_json(search_answer(query, text, answer)) if options["as_json"] else _print_answer(
+                answer
+            )
 
 
 def _query(text: str, options: dict[str, Any]) -> Any:
@@ -100,7 +118,9 @@ def _print_answer(answer: SearchAnswer) -> None:
         for reason in hit.reasons:
             meaning = f" = {reason.label} ({reason.term})" if reason.term else ""
             where = reason.field or reason.key
-            click.echo(f"    {reason.how}: {reason.text[:80]}{meaning}{f' in {where}' if where else ''}")
+            click.echo(
+                f"    {reason.how}: {reason.text[:80]}{meaning}{f' in {where}' if where else ''}"
+            )
     for field, values in answer.facets.items():
         click.echo()
         print_table((field, "", "records"), [(v.value, v.label, v.count) for v in values])
@@ -124,16 +144,35 @@ def show(settings: Settings, id: str, form: str, as_json: bool, groups: tuple[st
 
 @click.command()
 @click.argument("query", required=False)
-@click.option("--file", "file", type=click.Path(path_type=Path, dir_okay=False), help="Read the query from a file.")
-@click.option("--format", "form", default="csv", show_default=True,
-              type=click.Choice(["json", "xml", "csv", "tsv", "turtle", "ntriples", "jsonld"]),
-              help="Result format; a graph is printed as Turtle unless asked otherwise.")
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read the query from a file.",
+)
+@click.option(
+    "--format",
+    "form",
+    default="csv",
+    show_default=True,
+    type=click.Choice(["json", "xml", "csv", "tsv", "turtle", "ntriples", "jsonld"]),
+    help="Result format; a graph is printed as Turtle unless asked otherwise.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print SPARQL results as JSON.")
-@click.option("--timeout", type=click.FloatRange(0.1, 3600), help="Seconds that the query may take.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1, 3600), help="Seconds that the query may take."
+)
 @_groups
 @click.pass_obj
-def sparql(settings: Settings, query: str | None, file: Path | None, form: str, as_json: bool,
-           timeout: float | None, groups: tuple[str, ...]) -> None:
+def sparql(
+    settings: Settings,
+    query: str | None,
+    file: Path | None,
+    form: str,
+    as_json: bool,
+    timeout: float | None,
+    groups: tuple[str, ...],
+) -> None:
     """Run a SPARQL query."""
     text = _sparql_text(query, file)
     accept = formats.SPARQL_MEDIA_TYPES["json" if as_json else form]
@@ -143,11 +182,10 @@ def sparql(settings: Settings, query: str | None, file: Path | None, form: str, 
 
 
 def _sparql_text(query: str | None, file: Path | None) -> str:
-    if (query is None) == (file is None):
-        raise ConfigError("give a query, or --file with one")
-    if query is not None:
+    if query is not None and file is None:
         return query
-    assert file is not None
+    if file is None or query is not None:
+        raise ConfigError("give a query, or --file with one")
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -168,5 +206,3 @@ def reindex(settings: Settings, part: str, as_json: bool) -> None:
         print_json({"rebuilt": list(parts), "revision": revision})
     else:
         click.echo(f"rebuilt {' and '.join(parts)} at revision {revision:,}")
-
-

@@ -12,9 +12,9 @@ from parfocal.query import Clause, FacetValue
 class Reason(Struct, frozen=True):
     """Why a hit matched: the words of the query, what they matched, and how.
 
-    ``how`` is words, phrase, curated, label, synonym, doubted, key-value or field; ``text`` is the record's
-    own wording, ``label`` and ``term`` the ontology term between, ``field`` or ``key`` where it stood,
-    ``inherited_from`` the record that it was taken from.
+    ``how`` is words, phrase, curated, label, synonym, doubted, key-value or field; ``text`` is the
+    record's own wording, ``label`` and ``term`` the ontology term between, ``field`` or ``key``
+    where it stood, ``inherited_from`` the record that it was taken from.
     """
 
     asked: str
@@ -28,7 +28,10 @@ class Reason(Struct, frozen=True):
 
 
 class HitAnnotation(Struct, frozen=True):
-    """An annotation as shown with a hit: the claim, its term's IRI, and where it was inherited from."""
+    """An annotation as shown with a hit.
+
+    The claim, its term's IRI, and where it was inherited from.
+    """
 
     claim: Annotation
     iri: str
@@ -77,7 +80,7 @@ class Expansion(Struct, frozen=True):
 
 
 class SearchAnswer(Struct, frozen=True):
-    """A page of hits; ``query`` is the question as text, ``where`` as understood, ``expansions`` for people."""
+    """A page of hits; ``where`` is the question as understood, ``expansions`` the same for people."""
 
     total: int
     levels: dict[str, int]

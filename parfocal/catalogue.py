@@ -1,4 +1,4 @@
-"""The catalogue: opens and holds store, index, graph and terms, and answers every read for a viewer."""
+"""The catalogue: holds store, index, graph and terms, and answers every read for a viewer."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ class Suggestion(Struct, frozen=True):
 
 
 class Catalogue:
-    """Everything that reads goes through here, with a viewer; nothing here writes records but ``add``."""
+    """Everything that reads goes through here, with a viewer.
+
+    Nothing here writes records but ``add``.
+    """
 
     def __init__(self, settings: Settings, store: RecordStore) -> None:
         self.settings = settings
@@ -75,7 +78,10 @@ class Catalogue:
 
     @classmethod
     def open(cls, settings: Settings, *, read_only: bool = False) -> Catalogue:
-        """Open the catalogue of a configuration; ``read_only`` refuses to make a store where none is."""
+        """Open the catalogue of a configuration.
+
+        ``read_only`` refuses to make a store where none is.
+        """
         path = settings.data_dir / "parfocal.sqlite"
         if read_only and not path.exists():
             raise StoreError(
@@ -180,7 +186,7 @@ class Catalogue:
     # -------------------------------------------------------------- search
 
     def search(self, query: Query, viewer: Viewer) -> SearchAnswer:
-        """Answer a query: a page of hits, exact totals, facets, and how the question was understood."""
+        """Answer with a page of hits, exact totals, facets, and how the question was understood."""
         understood, expansions = understand(query, self.terms)
         page = self.index.search(understood, viewer)
         return SearchAnswer(
@@ -199,7 +205,7 @@ class Catalogue:
         return self.index.count(understood, viewer)
 
     def stream(self, query: Query, viewer: Viewer) -> Iterator[Hit]:
-        """Yield every hit, in the query's order, or in order of first harvest when none is asked for."""
+        """Yield every hit, in the query's order, else in order of first harvest."""
         understood, _ = understand(query, self.terms)
         sort = understood.sort if understood.sort.by != "relevance" else Sort("id")
         after = understood.after
@@ -223,7 +229,10 @@ class Catalogue:
                 yield hits.fill(match, record, above, query.where, self.thumbnail_address(record))
 
     def thumbnail_address(self, record: Record) -> str:
-        """Return where a small picture of a record is: here when it can be drawn, else as harvested."""
+        """Return where a small picture of a record is.
+
+        Here when it can be drawn, else as harvested.
+        """
         if isinstance(record, Image) and self.draws(source_of(record.id)):
             return f"{record_iri(record.id, self.settings.base_url)}/thumbnail"
         web = record.thumbnail.startswith(("https://", "http://"))
@@ -272,7 +281,7 @@ class Catalogue:
         return ""
 
     def suggest(self, prefix: str, viewer: Viewer, limit: int = 10) -> tuple[Suggestion, ...]:
-        """Return completions that would find something, the most frequent values first, then terms."""
+        """Return completions that would find something: frequent values first, then terms."""
         prefix = prefix.strip()
         if not prefix:
             return ()
@@ -297,7 +306,10 @@ class Catalogue:
     # -------------------------------------------------------------- records, sources, graph
 
     def view(self, id: RecordId, viewer: Viewer) -> RecordView:
-        """Return a record with what surrounds it; RecordNotFound when this viewer may not know of it."""
+        """Return a record with what surrounds it.
+
+        RecordNotFound when this viewer may not know of it.
+        """
         record = self.store.get(id)
         if not record.access.visible_to(viewer):
             raise RecordNotFound(
@@ -327,7 +339,10 @@ class Catalogue:
         return FIELDS
 
     def sources(self, viewer: Viewer) -> tuple[SourceView, ...]:
-        """Return the sources that the viewer may know of, by name; counts are what the viewer sees."""
+        """Return the sources that the viewer may know of, by name.
+
+        Counts are what the viewer sees.
+        """
         configured = {source.name: source for source in self.settings.sources}
         states = {state.name: state for state in self.store.sources()}
         views = []

@@ -1,4 +1,7 @@
-"""The command ``parfocal``: settings, command groups by entry point, errors to message and exit code."""
+"""The command ``parfocal``.
+
+Settings, command groups by entry point, errors to message and exit code.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,7 @@ def _print_error(error: ParfocalError) -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command; the exit code is 0, 2 for wrong input, 3 for done with problems, 4 for a failure."""
+    """Run the command; exit with 0, 2 wrong input, 3 done with problems, 4 failed."""
     try:
         code = root.main(arguments, prog_name="parfocal", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -1,4 +1,7 @@
-"""Settings: ``parfocal.toml``, then ``PARFOCAL_...`` environment variables, then flags; read once, frozen."""
+"""Settings: ``parfocal.toml``, then ``PARFOCAL_...`` environment variables, then flags.
+
+Read once, frozen.
+"""
 
 from __future__ import annotations
 
@@ -216,9 +219,12 @@ def load(
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Read settings from a file (default: ``parfocal.toml`` in the working folder, if there), environment and flags.
+    """Read settings from a file, the environment and flags.
 
-    Relative paths in a file count from the file's folder. Raises ConfigError that names file and key.
+    The file is ``parfocal.toml`` in the working folder, if there, unless another one is given.
+
+    Relative paths in a file count from the file's folder. Raises ConfigError that names file and
+    key.
     """
     found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
     table = _read(found) if found else {}

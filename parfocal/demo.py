@@ -51,7 +51,10 @@ publisher = "parfocal demo"
 
 
 def prepare(folder: Path, port: int) -> config.Settings:
-    """Lay out the sample archives and the settings file in a folder; what is there already is kept."""
+    """Lay out the sample archives and the settings file in a folder.
+
+    What is there already is kept.
+    """
     archives = folder / "archives"
     if not (archives / ".complete").exists():
         try:

@@ -1,4 +1,7 @@
-"""THE table of searchable fields; index mappings, query checks, API docs and facets derive from it."""
+"""THE table of searchable fields.
+
+Index mappings, query checks, API docs and facets derive from it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from parfocal.errors import QueryInvalid
 from parfocal.model import Dataset, Image, Quantity, Record
 
 FieldType = Literal["term", "keyword", "number", "length", "date"]
-"""term: ontology terms and texts; keyword: exact text, case ignored; length: number in micrometres."""
+"""term: ontology terms and texts; keyword: exact text, case ignored.
+
+Length: number in micrometres.
+"""
 
 
 class Field(Struct, frozen=True):

@@ -25,10 +25,10 @@ def harvest(
     allow_shrink: bool = False,
     progress: Progress = _silent,
 ) -> Iterator[RunReport]:
-    """Harvest the named sources, or all, one after the other, then bring index and graph up to date.
+    """Harvest the named sources, or all, in turn, then bring index and graph up to date.
 
-    Yields each source's report as soon as its walk has ended. Raises ConfigError for an unknown name and
-    StoreLocked while another process writes.
+    Yields each source's report as soon as its walk has ended. Raises ConfigError for an unknown
+    name and StoreLocked while another process writes.
     """
     settings = catalogue.settings
     wanted = [settings.source(name) for name in names] or list(settings.sources)
@@ -38,12 +38,18 @@ def harvest(
             last = next(iter(catalogue.store.runs(each.name, 1)), None)
             total = last.items if last else None
 
-            def show(items: int, records: int, name: str = each.name, total: int | None = total) -> None:
+            def show(
+                items: int, records: int, name: str = each.name, total: int | None = total
+            ) -> None:
                 progress(name, items, total, records)
 
             run = Harvest(
-                catalogue.store, each.name, source, catalogue.annotators,
-                groups=each.access, progress=show,
+                catalogue.store,
+                each.name,
+                source,
+                catalogue.annotators,
+                groups=each.access,
+                progress=show,
             )
             yield run.run(
                 fingerprint=catalogue.fingerprint(each), full=full, allow_shrink=allow_shrink
@@ -54,11 +60,11 @@ def harvest(
 def bring_up_to_date(catalogue: Catalogue, progress: Progress = _silent) -> None:
     """Bring index and graph up to the store's last revision."""
     for name, projection in (("index", catalogue.index), ("graph", catalogue.graph)):
-        project(
-            catalogue.store,
-            projection,
-            lambda reached, last, name=name: progress(name, reached, last, reached),
-        )
+
+        def show(reached: int, last: int, name: str = name) -> None:
+            progress(name, reached, last, reached)
+
+        project(catalogue.store, projection, show)
 
 
 def rebuild(catalogue: Catalogue, parts: Sequence[str], progress: Progress = _silent) -> None:

@@ -48,7 +48,7 @@ def places(record: Record, ancestors: Sequence[Dataset]) -> tuple[Place | None, 
 
 
 def annotations_of(record: Record, ancestors: Sequence[Dataset]) -> tuple[HitAnnotation, ...]:
-    """Return a record's annotations, and for inherited fields without one those of the nearest ancestor."""
+    """Return a record's annotations; for inherited fields without one, the nearest ancestor's."""
     own = [HitAnnotation(claim, curie_iri(claim.term)) for claim in record.annotations]
     have = {claim.field for claim in record.annotations if claim.believed}
     for ancestor in ancestors:
@@ -173,7 +173,7 @@ def reasons(
 
 
 def snippet(record: Record, words: frozenset[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Return the text of a record that best shows the words, cut to a line or two, and where they stand."""
+    """Return the text of a record that best shows the words, cut short, and where they stand."""
     candidates = [record.description, *(f"{pair.key}: {pair.value}" for pair in record.key_values)]
     best = max(
         candidates, key=lambda text: len(words.intersection(tokens(text[:5000]))), default=""
@@ -199,7 +199,7 @@ def _window(text: str, words: frozenset[str]) -> str:
 
 
 def fill(
-    match: Match, record: Record, ancestors: Sequence[Dataset], where: Clause, words: frozenset[str]
+    match: Match, record: Record, ancestors: Sequence[Dataset], where: Clause, thumbnail: str
 ) -> Hit:
     """Make a hit of a match: ``ancestors`` are those that the viewer may see."""
     study, container = places(record, ancestors)

@@ -122,7 +122,7 @@ def curie_iri(curie: Curie) -> Iri:
 
 
 def parse_doi(text: str) -> Doi | None:
-    """Find a DOI however it is written (URL, ``doi:``, trailing full stop); None when there is none.
+    """Find a DOI however it is written (URL, ``doi:``, full stop behind); None without one.
 
     >>> parse_doi("https://doi.org/10.17867/10000101.")
     '10.17867/10000101'

@@ -7,7 +7,7 @@ Sources and repositories are async, stores and indexes sync. Each has a contract
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 from msgspec import Struct
@@ -22,8 +22,9 @@ from parfocal.query import Page, Query
 class RawItem(Struct, frozen=True):
     """What a source gave, uninterpreted, with all that ``normalise`` needs to read it.
 
-    ``key`` is unique and stable within the source. ``cursor`` is the place after this item, from which an
-    interrupted walk resumes; "" when the source cannot resume there. ``digest`` stands for the content.
+    ``key`` is unique and stable within the source. ``cursor`` is the place after this item, from
+    which an interrupted walk resumes; "" when the source cannot resume there. ``digest`` stands
+    for the content.
     """
 
     key: str
@@ -39,9 +40,10 @@ class RawItem(Struct, frozen=True):
 class Problem(Struct, frozen=True):
     """Something that could not be read, or should not be believed.
 
-    ``item`` is the raw key, file or address; ``place`` says where in it (``row 17, column 3``). An *error*
-    means that something of the source is missing from the records; what it covers (raw keys that equal
-    ``item`` or begin with ``item/`` or ``item#``) is not tombstoned. A *warning* leaves records complete.
+    ``item`` is the raw key, file or address; ``place`` says where in it (``row 17, column 3``). An
+    *error* means that something of the source is missing from the records; what it covers (raw
+    keys that equal ``item`` or begin with ``item/`` or ``item#``) is not tombstoned. A *warning*
+    leaves records complete.
     """
 
     item: str
@@ -59,7 +61,7 @@ class Unchanged(Struct, frozen=True):
 
 
 class Source(Protocol):
-    """An archive. ``fetch`` does I/O and no interpretation; ``normalise`` interprets and does no I/O.
+    """An archive: ``fetch`` does I/O and no interpretation, ``normalise`` the reverse.
 
     ``Options`` is a frozen pydantic model of the source's own settings. A source is made with
     ``cls(name, options)``, name being the setting ``name`` and the first part of its record ids.
@@ -69,8 +71,10 @@ class Source(Protocol):
     Options: ClassVar[type[Any]]
 
     def fetch(self, cursor: str | None) -> AsyncIterator[RawItem | Unchanged | Problem]:
-        """Yield the raw items in a stable order; an unreadable one as a Problem; raise SourceError only
-        when the walk as a whole cannot go on."""
+        """Yield the raw items in a stable order; an unreadable one as a Problem.
+
+        Raise SourceError only when the walk as a whole cannot go on.
+        """
         ...
 
     def normalise(self, item: RawItem) -> Iterable[Record | Problem]:
@@ -133,8 +137,11 @@ class TermStore(Protocol):
         ...
 
     def find(self, text: str, prefixes: Sequence[str] = ()) -> tuple[TermMatch, ...]:
-        """Return live terms whose label or synonym equals the text (``fold``); labels before synonyms, exact
-        before other scopes, then in the order of ``prefixes`` when given (only those count then)."""
+        """Return live terms whose label or synonym equals the text (``fold``).
+
+        Labels before synonyms, exact before other scopes, then in the order of ``prefixes`` when
+        given (only those count then).
+        """
         ...
 
     def ancestors(self, curie: Curie) -> frozenset[Curie]:
@@ -251,7 +258,10 @@ class SourceState(Struct, frozen=True):
 
 
 class RecordStore(Protocol):
-    """The truth: raw items, records, change log, cursors, problems and journals; sync, one writer."""
+    """The truth: raw items, records, change log, cursors, problems and journals.
+
+    Sync, one writer.
+    """
 
     def digest(self, source: str, key: str) -> bytes | None:
         """Return the digest of a raw item kept under the source's present fingerprint, or None."""
@@ -262,8 +272,8 @@ class RecordStore(Protocol):
     ) -> tuple[int, str | None]:
         """Start a run, or take an interrupted one up again: its number and cursor.
 
-        ``fingerprint`` stands for all that decides what records a raw item gives (options, versions,
-        ontologies); when it changed, or with ``full``, no kept digest counts.
+        ``fingerprint`` stands for all that decides what records a raw item gives (options,
+        versions, ontologies); when it changed, or with ``full``, no kept digest counts.
         """
         ...
 
@@ -272,13 +282,22 @@ class RecordStore(Protocol):
         ...
 
     def finish(
-        self, source: str, run: int, *, complete: bool, allow_shrink: bool, message: str = ""
+        self,
+        source: str,
+        run: int,
+        *,
+        complete: bool,
+        allow_shrink: bool = False,
+        message: str = "",
     ) -> RunReport:
-        """End a run. After a complete walk, tombstone what it no longer saw, unless that is more than half."""
+        """End a run; a complete walk tombstones what it no longer saw, unless that is over half."""
         ...
 
     def get(self, id: RecordId) -> Record:
-        """Return a live record or raise RecordNotFound; access is the caller's affair (Catalogue's)."""
+        """Return a live record or raise RecordNotFound.
+
+        Access is the caller's affair (Catalogue's).
+        """
         ...
 
     def get_many(self, ids: Sequence[RecordId]) -> dict[RecordId, Record]:
@@ -288,8 +307,10 @@ class RecordStore(Protocol):
     def children(
         self, id: RecordId, *, after: int = 0, until: int | None = None, limit: int = 1000
     ) -> list[Change]:
-        """Return the live records directly in one, by seq, from after a seq; only those last changed
-        at revision ``until`` or before, when given."""
+        """Return the live records directly in one, by seq, from after a seq.
+
+        Only those last changed at revision ``until`` or before, when given.
+        """
         ...
 
     def revision(self) -> int:
@@ -297,8 +318,7 @@ class RecordStore(Protocol):
         ...
 
     def changes(self, after: int, *, until: int | None = None, limit: int = 1000) -> list[Change]:
-        """Return the latest change of each record changed after a revision, and up to ``until`` when
-        given, in order, without ancestors."""
+        """Return the latest change of each record after a revision, up to ``until``, in order."""
         ...
 
     def records(self, *, after: int = 0, source: str = "", limit: int = 1000) -> list[Change]:
@@ -349,8 +369,9 @@ class Projection(Protocol):
     def apply(self, changes: Iterable[Change], revision: int) -> None:
         """Apply changes durably, together with the revision then reached; idempotent.
 
-        ``changes`` is a lazy stream of up to 50,000 log entries and any number of descendants of changed
-        containers behind them (older revisions, known seqs); it is read once, never held in memory.
+        ``changes`` is a lazy stream of up to 50,000 log entries and any number of descendants of
+        changed containers behind them (older revisions, known seqs); it is read once, never held
+        in memory.
         """
         ...
 
@@ -377,7 +398,7 @@ class SearchIndex(Projection, Protocol):
     def suggest(
         self, prefix: str, viewer: Viewer, limit: int = 10
     ) -> tuple[tuple[str, str, int], ...]:
-        """Return (field, value as written, records) of term and gene values that begin with the text."""
+        """Return (field, value as written, records) of values that begin with the text."""
         ...
 
 

@@ -1,4 +1,7 @@
-"""One writer at a time: a lock file that says who holds it since when, and dies with its process."""
+"""One writer at a time.
+
+A lock file that says who holds it since when, and dies with its process.
+"""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ PREFIXES = {
     "bao": "http://www.bioassayontology.org/bao#",
     "obo": "http://purl.obolibrary.org/obo/",
     "parfocal": "https://w3id.org/parfocal/terms#",
+    "keys": "https://w3id.org/parfocal/keys/",
 }
 
 Level = Literal["study", "container", "image"]

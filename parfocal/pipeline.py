@@ -110,7 +110,10 @@ class Harvest:
     def run(
         self, *, fingerprint: str = "", full: bool = False, allow_shrink: bool = False
     ) -> RunReport:
-        """Walk the source once; return how it ended. A source that fails as a whole ends as *failed*."""
+        """Walk the source once; return how it ended.
+
+        A source that fails as a whole ends as *failed*.
+        """
         run, cursor = self._store.begin(self._name, fingerprint=fingerprint, full=full)
         self._cursor = cursor or ""
         message = ""
@@ -225,7 +228,7 @@ def _is_image(change: Change) -> bool:
 
 
 def _entries(store: RecordStore, ancestors: Ancestors, start: int, until: int) -> Iterator[Change]:
-    """Yield the log's entries after ``start`` up to ``until``, then what lies in changed containers.
+    """Yield the log's entries up to ``until``, then what lies in changed containers.
 
     Descendants changed after ``start`` are left out: their own entry comes, or came, anyway.
     """

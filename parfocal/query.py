@@ -1,8 +1,9 @@
 """The query as an object, and its answer: values that cross every interface.
 
 ``where`` is a tree of clauses. The parsers (:mod:`parfocal.query_text`, :mod:`parfocal.query_json`)
-make *asked* clauses; :mod:`parfocal.understand` turns the asked ones (Words, FieldMatch, Within) into
-*understood* ones (Concept, FieldIn, FieldRange, Terms) by the term store. Engines get understood trees.
+make *asked* clauses; :mod:`parfocal.understand` turns the asked ones (Words, FieldMatch, Within)
+into *understood* ones (Concept, FieldIn, FieldRange, Terms) by the term store. Engines get
+understood trees.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ class Phrase(_Clause, frozen=True, tag="phrase"):
 class KeyMatch(_Clause, frozen=True, tag="key"):
     """A condition that ONE key-value pair of the record itself fulfils; case is ignored.
 
-    ``key`` None means any key. ``not_equals`` and ``not_contains``: the key is present and none of its
-    values equals or contains; ``not_in``: at least one value of the key lies outside ``values``.
-    Comparisons read the first number in the value. Key-values are never inherited.
+    ``key`` None means any key. ``not_equals`` and ``not_contains``: the key is present and none of
+    its values equals or contains; ``not_in``: at least one value of the key lies outside
+    ``values``. Comparisons read the first number in the value. Key-values are never inherited.
     """
 
     key: str | None
@@ -116,7 +117,10 @@ class Token(_Clause, frozen=True, tag="token"):
 
 
 class Concept(_Clause, frozen=True, tag="concept"):
-    """Words that mean a term: match as words, as a synonym's phrase, or by a believed annotation."""
+    """Words that mean a term.
+
+    Match as words, as a synonym's phrase, or by a believed annotation.
+    """
 
     text: str
     term: Curie
@@ -134,7 +138,7 @@ class Terms(_Clause, frozen=True, tag="terms"):
 
 
 class FieldIn(_Clause, frozen=True, tag="field_in"):
-    """The field has one of these texts (casefolded, whole), or a believed annotation with a term."""
+    """The field has one of these texts (folded, whole), or a believed annotation with a term."""
 
     field: str
     texts: tuple[str, ...] = ()
@@ -193,7 +197,10 @@ class FacetRequest(Struct, frozen=True):
 
 
 class Sort(Struct, frozen=True):
-    """Order of the hits: ``relevance``, ``id`` (order of first harvest), or a number or date field."""
+    """Order of the hits.
+
+    ``relevance``, ``id`` (order of first harvest), or a number or date field.
+    """
 
     by: str = "relevance"
     descending: bool = False
@@ -212,7 +219,10 @@ class Query(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """One hit of an index: which record, how well, and for a study or container what in it matches."""
+    """One hit of an index.
+
+    Which record, how well, and for a study or container what in it matches.
+    """
 
     id: RecordId
     score: float = 0.0
@@ -231,8 +241,8 @@ class FacetValue(Struct, frozen=True):
 class Page(Struct, frozen=True):
     """What an index answers; totals and facets count only what the viewer may see.
 
-    ``total`` counts the hits at the asked level; ``levels`` counts studies, containers and images that
-    match or hold a match, whatever the level; facets count the matching records at the asked
+    ``total`` counts the hits at the asked level; ``levels`` counts studies, containers and images
+    that match or hold a match, whatever the level; facets count the matching records at the asked
     level, for study and container all matching records.
     """
 
@@ -243,7 +253,8 @@ class Page(Struct, frozen=True):
     next: str | None = None
 
 
-# ------------------------------------------------------------------ comparison rules shared by all engines
+# ------------------------------------------------------------------ comparison rules shared by all
+# engines
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
 _TOKEN = re.compile(r"[^\W_]+", re.UNICODE)
@@ -262,7 +273,7 @@ def tokens(text: str) -> list[str]:
     """Split a text into words as every engine does: runs of letters and digits, casefolded.
 
     >>> tokens("HeLa-H2B_GFP, 2 µm")
-    ['hela', 'h2b', 'gfp', '2', 'µm']
+    ['hela', 'h2b', 'gfp', '2', 'μm']
     """
     return _TOKEN.findall(text.casefold())
 
@@ -286,6 +297,6 @@ def date_number(text: str, *, last: bool = False) -> int | None:
     match = re.match(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?(?!\d)", text.strip())
     if not match:
         return None
-    year, month, day = (int(part) if part else None for part in match.groups())
-    assert year is not None
-    return year * 10000 + (month or (12 if last else 1)) * 100 + (day or (31 if last else 1))
+    year, month, day = match.groups()
+    month, day = month or ("12" if last else "1"), day or ("31" if last else "1")
+    return int(year) * 10000 + int(month) * 100 + int(day)

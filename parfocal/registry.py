@@ -50,7 +50,10 @@ def missing_extra(error: ModuleNotFoundError, what: str) -> PluginMissing:
 
 
 def load(group: Group, name: str) -> Any:
-    """Import and return the plug-in of a name; PluginMissing lists what there is, or the extra to install."""
+    """Import and return the plug-in of a name.
+
+    PluginMissing lists what there is, or the extra to install.
+    """
     found = _found(group)
     if name not in found:
         known = ", ".join(sorted(found)) or "none"

@@ -1,4 +1,7 @@
-"""What is answered to programs, as plain values: the same from the API and from the command line."""
+"""What is answered to programs, as plain values.
+
+The same from the API and from the command line.
+"""
 
 from __future__ import annotations
 

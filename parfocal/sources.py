@@ -24,7 +24,10 @@ def _preset(name: str) -> dict[str, Any]:
 
 
 def make_source(settings: SourceSettings) -> Source:
-    """Make the source that a ``[[sources]]`` table describes; ConfigError names what is wrong in it."""
+    """Make the source that a ``[[sources]]`` table describes.
+
+    ConfigError names what is wrong in it.
+    """
     options = {**(_preset(settings.preset) if settings.preset else {}), **settings.options}
     kind = settings.kind or options.pop("kind", "")
     options.pop("kind", None)

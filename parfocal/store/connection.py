@@ -14,7 +14,8 @@ _APPLICATION_ID = 0x70617266  # "parf"
 _SCHEMA = """
 CREATE TABLE raw(
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
-  content BLOB NOT NULL, seen INTEGER NOT NULL, written INTEGER NOT NULL, retrieved TEXT NOT NULL, UNIQUE(source, key));
+  content BLOB NOT NULL, seen INTEGER NOT NULL, written INTEGER NOT NULL, retrieved TEXT NOT NULL,
+  UNIQUE(source, key));
 CREATE TABLE places(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE records(
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, raw INTEGER,
@@ -27,8 +28,8 @@ CREATE TABLE sources(
   trusted INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL, started TEXT NOT NULL,
-  finished TEXT NOT NULL DEFAULT '', cursor TEXT NOT NULL DEFAULT '', new INTEGER NOT NULL DEFAULT 0,
-  changed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0,
+  finished TEXT NOT NULL DEFAULT '', cursor TEXT NOT NULL DEFAULT '', new INTEGER NOT NULL DEFAULT
+  0, changed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0,
   tombstoned INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
   skipped INTEGER NOT NULL DEFAULT 0, problems INTEGER NOT NULL DEFAULT 0,
   warnings INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '');
@@ -45,7 +46,7 @@ CREATE TABLE journals(name TEXT PRIMARY KEY, state BLOB NOT NULL);
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Turn SQLite's errors into StoreLocked, StoreFull, StoreCorrupt or StoreError about ``place``."""
+    """Turn SQLite's errors into StoreErrors about ``place``."""
     try:
         yield
     except sqlite3.Error as error:
@@ -94,7 +95,10 @@ def connect(place: str, *, shared: bool = False) -> sqlite3.Connection:
 
 
 def prepare(connection: sqlite3.Connection, place: str) -> None:
-    """Make the schema in an empty file; refuse a file that is something else or from another version."""
+    """Make the schema in an empty file.
+
+    Refuse a file that is something else or from another version.
+    """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application == _APPLICATION_ID:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

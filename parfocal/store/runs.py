@@ -58,7 +58,8 @@ def begin(
 ) -> tuple[int, str | None]:
     """Start a run or take the interrupted one up again; runs within a transaction.
 
-    Digests written since run ``sources.trusted`` count; an interrupted run keeps what it did itself.
+    Digests written since run ``sources.trusted`` count; an interrupted run keeps what it did
+    itself.
     """
     db.execute("INSERT OR IGNORE INTO sources(name) VALUES (?)", (source,))
     last = db.execute(
@@ -116,7 +117,8 @@ def finish(
                 names,
             )
         db.execute(
-            "DELETE FROM problems WHERE source = :source AND run <> :run AND (raw IS NULL OR raw NOT IN (SELECT id FROM raw))",
+            "DELETE FROM problems WHERE source = :source AND run <> :run"
+            " AND (raw IS NULL OR raw NOT IN (SELECT id FROM raw))",
             names,
         )
     _close(db, source, run, "complete" if complete else "failed", tombstoned, message)

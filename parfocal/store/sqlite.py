@@ -1,4 +1,7 @@
-"""The record store in one SQLite file (or in memory): raw items, records, change log, runs, journals."""
+"""The record store in one SQLite file (or in memory).
+
+Raw items, records, change log, runs, journals.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ class SqliteStore:
     """RecordStore in SQLite; many readers in any process, one writer at a time."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open or make the file; without a path the store lives in memory and dies with the object."""
+        """Open or make the file.
+
+        Without a path the store lives in memory and dies with the object.
+        """
         self.place = str(path) if path else ":memory:"
         self._local = threading.local()
         self._lock = threading.RLock()
@@ -110,7 +116,7 @@ class SqliteStore:
         allow_shrink: bool = False,
         message: str = "",
     ) -> RunReport:
-        """End a run. After a complete walk, tombstone what it no longer saw, unless that is more than half."""
+        """End a run; a complete walk tombstones what it no longer saw, unless that is over half."""
         with self._writing() as db:
             return runs.finish(db, source, run, complete, allow_shrink, message)
 
@@ -210,7 +216,7 @@ class SqliteStore:
         """Write a journal's state durably before returning."""
         with self._lock, self._durably(), self._writing() as db:
             db.execute(
-                "INSERT INTO journals VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET state = excluded.state",
+                "INSERT OR REPLACE INTO journals VALUES (?, ?)",
                 (name, msgspec.json.encode(state)),
             )
 
@@ -253,10 +259,13 @@ def _see(db: sqlite3.Connection, source: str, run: int, keys: Sequence[str]) -> 
     if not keys:
         return 0
     wanted = msgspec.json.encode(list(keys)).decode()
-    where = "source = ? AND key IN (SELECT value FROM json_each(?))"
-    db.execute(f"UPDATE raw SET seen = ? WHERE {where}", (run, source, wanted))
+    db.execute(
+        "UPDATE raw SET seen = ? WHERE source = ? AND key IN (SELECT value FROM json_each(?))",
+        (run, source, wanted),
+    )
     row = db.execute(
-        f"SELECT count(*) FROM records WHERE body IS NOT NULL AND raw IN (SELECT id FROM raw WHERE {where})",
+        "SELECT count(*) FROM records JOIN raw ON raw.id = records.raw WHERE body IS NOT NULL"
+        " AND raw.source = ? AND key IN (SELECT value FROM json_each(?))",
         (source, wanted),
     ).fetchone()
     return int(row[0])

@@ -1,4 +1,7 @@
-"""Writing normalised items: who is new, who changed, who is a duplicate. Runs within a transaction."""
+"""Writing normalised items: who is new, who changed, who is a duplicate.
+
+Runs within a transaction.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from parfocal.identifiers import RecordId
 from parfocal.interfaces import Counts, Normalised, Problem
 from parfocal.model import Record, encode
 
-_KNOWN = """SELECT r.id, r.seq, r.raw, r.body, raw.seen FROM records r LEFT JOIN raw ON raw.id = r.raw
+_KNOWN = """SELECT r.id, r.seq, r.raw, r.body, raw.seen
+            FROM records r LEFT JOIN raw ON raw.id = r.raw
             WHERE r.id IN (SELECT value FROM json_each(?))"""
 _COMPRESSOR_LEVEL = 3
 
@@ -74,7 +78,8 @@ class Upsert:
             )
             return int(cursor.lastrowid or 0), True
         self._db.execute(
-            "UPDATE raw SET digest = ?, content = ?, seen = ?, written = ?, retrieved = ? WHERE id = ?",
+            "UPDATE raw SET digest = ?, content = ?, seen = ?, written = ?, retrieved = ?"
+            " WHERE id = ?",
             (item.digest, content, self._run, self._run, now(), row[0]),
         )
         return int(row[0]), False
@@ -167,7 +172,8 @@ class Upsert:
         """Let go of the records that this item gave before and no longer gives."""
         kept = _json_list(record.id for record in records)
         self._db.execute(
-            "UPDATE records SET raw = NULL WHERE raw = ? AND id NOT IN (SELECT value FROM json_each(?))",
+            "UPDATE records SET raw = NULL WHERE raw = ?"
+            " AND id NOT IN (SELECT value FROM json_each(?))",
             (raw, kept),
         )
 

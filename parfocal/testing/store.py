@@ -7,7 +7,7 @@ import pytest
 
 from parfocal.errors import RecordNotFound
 from parfocal.identifiers import RecordId, record_id
-from parfocal.interfaces import Batch, Normalised, Problem, RawItem, RecordStore
+from parfocal.interfaces import Batch, Normalised, Problem, RawItem, RecordStore, RunReport
 from parfocal.model import Dataset, Image, Provenance, Record
 
 
@@ -45,7 +45,7 @@ class RecordStoreContract:
         """Give an empty store."""
         raise NotImplementedError
 
-    def harvest(self, store: RecordStore, *items: Normalised, **options: bool):
+    def harvest(self, store: RecordStore, *items: Normalised, **options: bool) -> RunReport:
         """Do one whole run over these items; those kept already with this digest are unchanged."""
         run, _ = store.begin("s", full=options.get("full", False))
         fresh = [i for i in items if store.digest("s", i.item.key) != i.item.digest]
@@ -69,7 +69,10 @@ class RecordStoreContract:
 
     def test_every_change_gets_the_next_revision(self, store: RecordStore) -> None:
         self.harvest(store, item("k", dataset("a"), dataset("b")))
-        assert [(c.revision, c.seq, c.id) for c in store.changes(0)] == [(1, 1, "s:a"), (2, 2, "s:b")]
+        assert [(c.revision, c.seq, c.id) for c in store.changes(0)] == [
+            (1, 1, "s:a"),
+            (2, 2, "s:b"),
+        ]
         self.harvest(store, item("k", dataset("a", title="other"), dataset("b")))
         assert [(c.revision, c.seq) for c in store.changes(0)] == [(2, 2), (3, 1)]
         assert store.revision() == 3
@@ -132,13 +135,19 @@ class RecordStoreContract:
         run, _ = store.begin("s")
         store.commit("s", run, Batch(unchanged=("1",)))
         report = store.finish("s", run, complete=False, message="lost the line")
-        assert (report.state, report.message, report.counts.tombstoned) == ("failed", "lost the line", 0)
+        assert (report.state, report.message, report.counts.tombstoned) == (
+            "failed",
+            "lost the line",
+            0,
+        )
 
     def test_problem_protects_what_it_hides(self, store: RecordStore) -> None:
         items = [item(f"dir/{n}", dataset(f"d{n}")) for n in range(3)]
         self.harvest(store, *items)
         run, _ = store.begin("s")
-        store.commit("s", run, Batch(unchanged=("dir/0", "dir/1"), problems=(Problem("dir", "no"),)))
+        store.commit(
+            "s", run, Batch(unchanged=("dir/0", "dir/1"), problems=(Problem("dir", "no"),))
+        )
         assert store.finish("s", run, complete=True).counts.tombstoned == 0
 
     def test_item_that_fails_keeps_its_records(self, store: RecordStore) -> None:
@@ -149,7 +158,9 @@ class RecordStoreContract:
         assert store.get(RecordId("s:a")) == dataset("a")
 
     def test_problems_stay_until_their_item_is_read_again(self, store: RecordStore) -> None:
-        bad = item("k", dataset("a"), problems=(Problem("k", "odd", place="row 3", severity="warning"),))
+        bad = item(
+            "k", dataset("a"), problems=(Problem("k", "odd", place="row 3", severity="warning"),)
+        )
         assert self.harvest(store, bad).warnings == 1
         assert self.harvest(store, bad).warnings == 1
         assert [problem.place for _, problem in store.problems("s")] == ["row 3"]
