@@ -47,6 +47,7 @@ KEY_OPS: tuple[str, ...] = get_args(KeyOp)
 MAX_VALUES = 10_000
 MAX_STRING = 10_000
 MAX_BODY = 4_000_000
+_MAX_BITS = 1_000
 _SHAPES: dict[str, tuple[str, ...]] = {
     "all": ("all",),
     "any": ("any",),
@@ -123,7 +124,7 @@ def _too_deep(where: str) -> QueryInvalid:
 
 
 def _table(value: object, where: str, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise QueryInvalid(f"{what} is a JSON object", hint='write {"...": ...}', where=where)
     return value
 
@@ -358,4 +359,6 @@ def _bounds(value: object, where: str) -> tuple[str, str]:
 def _value(value: object, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise QueryInvalid("a text or number is needed here", hint='write "..."', where=where)
-    return _filled(value if isinstance(value, str) else f"{value}"[:400], where)
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise QueryInvalid("the number is too large", hint="write fewer digits", where=where)
+    return _filled(value if isinstance(value, str) else str(value), where)
