@@ -80,7 +80,7 @@ class Expansion(Struct, frozen=True):
 
 
 class SearchAnswer(Struct, frozen=True):
-    """A page of hits; ``where`` is the question as understood, ``expansions`` the same for people."""
+    """A page of hits; ``where`` is the query as understood, ``expansions`` that for people."""
 
     total: int
     levels: dict[str, int]

@@ -1,0 +1,90 @@
+import pytest
+
+from parfocal import config
+from parfocal.errors import ConfigError
+
+
+def write(tmp_path, text):
+    file = tmp_path / "parfocal.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_file_environment_and_flags_in_that_order(tmp_path):
+    file = write(tmp_path, '[search]\nengine = "memory"\nindex = "a"\n[server]\nport = 1\n')
+    settings = config.load(
+        file,
+        environ={"PARFOCAL_SEARCH_ENGINE": "elastic", "PARFOCAL_SERVER_PORT": "2"},
+        flags={"server.port": 3},
+    )
+    assert (settings.search.engine, settings.search.index, settings.server.port) == ("elastic", "a", 3)
+    assert settings.origins["search.engine"] == "PARFOCAL_SEARCH_ENGINE"
+    assert settings.origins["search.index"] == str(file)
+    assert settings.origins["server.port"] == "flag"
+
+
+def test_paths_count_from_the_file(tmp_path):
+    file = write(
+        tmp_path,
+        'data_dir = "d"\n[[sources]]\nname = "a"\nkind = "local"\npath = "x"\n[publish]\nfolder = "p"\n',
+    )
+    settings = config.load(file, environ={})
+    assert settings.data_dir == tmp_path / "d"
+    assert settings.publish.folder == tmp_path / "p"
+    assert settings.source("a").options == {"path": str(tmp_path / "x")}
+
+
+def test_without_a_file_the_defaults_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert config.load(environ={}).search.engine == "tantivy"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("data_dir = [", "not valid TOML"),
+        ("colour = 1", "colour: unknown setting"),
+        ('[server]\nport = "many"', "server.port"),
+        ('[[sources]]\nname = "A B"', "sources.0.name"),
+        ('[[sources]]\nname = "a"\n[[sources]]\nname = "a"', "two sources have the name"),
+        ('[[server.viewers]]\nname = "x"\ntoken = "short"\ngroups = []', "at least 8 characters"),
+        ("\x00", "not valid TOML"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path, text, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        config.load(write(tmp_path, text), environ={})
+    assert "parfocal.toml" in str(caught.value)
+
+
+def test_missing_file_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="no such configuration file") as caught:
+        config.load(tmp_path / "none.toml", environ={})
+    assert "init" in caught.value.hint
+
+
+def test_file_that_is_no_text_says_so(tmp_path):
+    file = tmp_path / "parfocal.toml"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        config.load(file, environ={})
+
+
+def test_unknown_source_lists_what_there_is(tmp_path):
+    settings = config.load(write(tmp_path, '[[sources]]\nname = "a"\nkind = "local"'), environ={})
+    with pytest.raises(ConfigError) as caught:
+        settings.source("b")
+    assert "a" in caught.value.hint
+
+
+def test_secrets_are_masked(tmp_path):
+    file = write(
+        tmp_path,
+        '[search]\npassword = "hunter2hunter2"\n'
+        '[[server.viewers]]\nname = "x"\ntoken = "hunter2hunter2"\ngroups = ["g"]\n',
+    )
+    settings = config.load(file, environ={})
+    shown = list(config.explain(settings))
+    assert ("search.password", "********", str(file)) in shown
+    assert "hunter2" not in repr(settings) + repr(shown)
+    assert ("search.engine", "tantivy", "default") in shown
