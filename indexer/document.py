@@ -1,0 +1,424 @@
+"""The search document of a record: what every engine indexes, built once from a change.
+
+Text is inherited from what a record lies in, fields where the record has none of its own, key-values never.
+Only ancestors that everybody who sees the record may see too are inherited from; narrower ones do not exist
+for it. Values repeat over millions of rows, so what is derived from them is cached in bounded caches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from parfocal.fields import FIELDS, keywords_of, numbers_of, texts_of
+from parfocal.identifiers import RecordId, native_of, source_of
+from parfocal.interfaces import Change
+from parfocal.model import Annotation, Dataset, Image, KeyValue, Record, Viewer
+from parfocal.query import date_number, first_number, fold, tokens
+
+PUBLIC = "public"
+TOKEN_LIMIT = 255
+"""Characters of a word that count; longer words are cut, in documents and queries alike."""
+KEY_LIMIT = 1000
+"""Characters up to which a key is indexed as it is; longer ones by their beginning and a digest."""
+TEXT_LIMIT = 4000
+"""The same for a value."""
+CONTAINS_LIMIT = 500
+"""Longest text that ``contains`` takes; long values are indexed in pieces that overlap by so much."""
+FACET_LIMIT = 1000
+"""Longest value, in characters, that a facet offers."""
+
+_INHERITED = frozenset(field.name for field in FIELDS if field.inherited)
+_CONTROLS = dict.fromkeys(range(32), "\N{REPLACEMENT CHARACTER}")
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Entry(Struct, frozen=True, eq=False, gc=False):
+    """What a record has in one field: comparable texts, terms, claims, facet values, suggestions."""
+
+    field: str
+    texts: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    facets: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    numbers: tuple[float, ...] = ()
+
+
+class Pair(Struct, frozen=True, eq=False, gc=False):
+    """A key-value pair, comparable, with the first number and the words of the value."""
+
+    key: str
+    value: str
+    number: float | None
+    words: str
+
+
+class Document(Struct, frozen=True, gc=False):
+    """A record as engines index it; each text is its words joined by blanks.
+
+    ``ancestors`` are the ids of what it inherits from, ``studies`` and ``containers`` the ids of those that
+    it lies in or is itself.
+    """
+
+    seq: int
+    id: RecordId
+    level: str
+    audience: tuple[str, ...]
+    ancestors: tuple[RecordId, ...]
+    studies: tuple[RecordId, ...]
+    containers: tuple[RecordId, ...]
+    texts: tuple[str, ...]
+    inherited: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    fields: dict[str, Entry]
+    claims: tuple[str, ...]
+
+
+class _Lineage(Struct, frozen=True, eq=False):
+    """What a chain of ancestors gives to all records that lie in it."""
+
+    ancestors: tuple[RecordId, ...] = ()
+    studies: tuple[RecordId, ...] = ()
+    containers: tuple[RecordId, ...] = ()
+    texts: tuple[str, ...] = ()
+    fields: dict[str, Entry] = {}
+
+
+class _Legacy(Struct, frozen=True, eq=False):
+    """What one ancestor gives: its own texts and the entries of its inherited fields."""
+
+    record: Dataset
+    texts: tuple[str, ...]
+    fields: dict[str, Entry]
+
+
+class Cache(Generic[K, V]):
+    """A dictionary that forgets everything when it is full; safe under concurrent use."""
+
+    def __init__(self, make: Callable[[K], V], limit: int) -> None:
+        self._make = make
+        self._limit = limit
+        self._kept: dict[K, V] = {}
+
+    def __call__(self, key: K) -> V:
+        """Return what was made of a key, now or before."""
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= self._limit:
+                self._kept = {}
+            found = self._kept[key] = self._make(key)
+        return found
+
+
+# ------------------------------------------------------------------ text rules shared by all engines
+
+
+def comparable(text: str) -> str:
+    r"""Return a text as engines compare it: folded, control characters replaced.
+
+    >>> comparable(" Gene\x00 Symbol")
+    'gene\ufffd symbol'
+    """
+    folded = fold(text)
+    return folded if folded.isprintable() else folded.translate(_CONTROLS)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text as they are indexed and asked for.
+
+    >>> words("HeLa-H2B")
+    ['hela', 'h2b']
+    """
+    found = tokens(text)
+    if len(text) > TOKEN_LIMIT:
+        return [word[:TOKEN_LIMIT] for word in found]
+    return found
+
+
+def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return a text that fits into an engine's dictionary: itself, or its beginning with a digest.
+
+    >>> len(bounded("a" * 100_000))
+    4033
+    """
+    if len(text) <= limit:
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return f"{text[:limit]}\N{REPLACEMENT CHARACTER}{digest}"
+
+
+def pieces(text: str) -> list[str]:
+    """Return the overlapping pieces of a text too long to be indexed whole; none for other texts.
+
+    >>> [len(piece) for piece in pieces("a" * 5000)]
+    [4000, 1500]
+    """
+    if len(text) <= TEXT_LIMIT:
+        return []
+    step = TEXT_LIMIT - CONTAINS_LIMIT
+    return [text[at : at + TEXT_LIMIT] for at in range(0, len(text) - CONTAINS_LIMIT, step)]
+
+
+def audience_of(viewer: Viewer) -> list[str]:
+    """Return the audiences that a viewer belongs to.
+
+    >>> audience_of(Viewer(groups=frozenset({"lab"})))
+    ['public', 'group:lab']
+    """
+    return [PUBLIC, *(f"group:{group}" for group in sorted(viewer.groups))]
+
+
+# ------------------------------------------------------------------ entries of fields
+
+
+def _entry(key: tuple[str, tuple[str, ...], tuple[Annotation, ...]]) -> Entry:
+    field, texts, claims = key
+    believed = [claim for claim in claims if claim.believed]
+    meant = {comparable(claim.text) for claim in believed}
+    plain = [text for text in texts if comparable(text) not in meant]
+    known = dict.fromkeys(
+        [*texts, *(c.text for c in believed), *(c.label for c in believed if c.label)]
+    )
+    facets = dict.fromkeys([*(c.term for c in believed), *plain])
+    return Entry(
+        field,
+        texts=tuple(dict.fromkeys(map(comparable, known))),
+        terms=tuple(dict.fromkeys(claim.term for claim in believed)),
+        claims=tuple(dict.fromkeys(claim.term for claim in claims)),
+        facets=tuple(value for value in facets if len(value) <= FACET_LIMIT),
+        suggestions=tuple(value for value in known if len(value) <= FACET_LIMIT),
+    )
+
+
+def _keyword(field: str, values: tuple[str, ...], shown: int | None = None) -> Entry:
+    return Entry(
+        field,
+        texts=tuple(dict.fromkeys(map(comparable, values))),
+        facets=tuple(value for value in values[:shown] if len(value) <= FACET_LIMIT),
+        suggestions=tuple(v for v in values if len(v) <= FACET_LIMIT) if field == "gene" else (),
+    )
+
+
+def _keyword_entry(key: tuple[str, tuple[str, ...]]) -> Entry:
+    return _keyword(*key, shown=1 if key[0] == "type" else None)
+
+
+def _number_entry(key: tuple[str, tuple[float, ...]]) -> Entry:
+    return Entry(key[0], numbers=key[1])
+
+
+_entries = Cache(_entry, 50_000)
+_keywords = Cache(_keyword_entry, 50_000)
+_numbers = Cache(_number_entry, 20_000)
+
+
+def _claims_by_field(record: Record) -> dict[str, list[Annotation]]:
+    grouped: dict[str, list[Annotation]] = {}
+    for claim in record.annotations:
+        grouped.setdefault(claim.field, []).append(claim)
+    return grouped
+
+
+def _own_fields(record: Record) -> dict[str, Entry]:
+    texts = texts_of(record)
+    claims = _claims_by_field(record)
+    fields = {
+        name: _entries((name, texts.get(name, ()), tuple(claims.get(name, ()))))
+        for name in texts.keys() | claims.keys()
+    }
+    for name, values in keywords_of(record).items():
+        found = _keywords((name, values))
+        fields[name] = _joined(fields[name], found) if name in fields else found
+    for name, numbers in numbers_of(record).items():
+        fields[name] = _numbers((name, numbers))
+    date = date_number(record.date) if record.date else None
+    if date is not None:
+        fields["date"] = _numbers(("date", (float(date),)))
+    return fields
+
+
+def _joined(one: Entry, other: Entry) -> Entry:
+    """Join a keyword field's values with claims that somebody made about it."""
+    return Entry(
+        one.field,
+        texts=tuple(dict.fromkeys(one.texts + other.texts)),
+        terms=one.terms,
+        claims=one.claims,
+        facets=tuple(dict.fromkeys(one.facets + other.facets)),
+        suggestions=tuple(dict.fromkeys(one.suggestions + other.suggestions)),
+    )
+
+
+# ------------------------------------------------------------------ texts
+
+
+def _joined_words(text: str) -> str:
+    return " ".join(words(text))
+
+
+_short_words = Cache(_joined_words, 50_000)
+
+
+def _words_of(text: str) -> str:
+    return _short_words(text) if len(text) <= TOKEN_LIMIT else _joined_words(text)
+
+
+def _pair(key: tuple[str, str]) -> Pair:
+    name, value = key
+    folded = comparable(value)
+    return Pair(comparable(name), folded, first_number(folded), _joined_words(value))
+
+
+_short_pairs = Cache(_pair, 50_000)
+
+
+def _pair_of(pair: KeyValue) -> Pair:
+    if len(pair.value) + len(pair.key) > 2 * TOKEN_LIMIT:
+        return _pair((pair.key, pair.value))
+    return _short_pairs((pair.key, pair.value))
+
+
+def _dataset_texts(record: Dataset) -> Iterable[str]:
+    yield native_of(record.id)
+    yield from record.keywords
+    yield from record.funding
+    yield record.publisher
+    for publication in record.publications:
+        yield publication.title
+        yield publication.authors
+
+
+def _image_texts(record: Image) -> Iterable[str]:
+    for channel in record.channels:
+        yield channel.name
+        yield channel.fluorophore
+    yield record.instrument
+
+
+def _more_texts(record: Record) -> Iterable[str]:
+    yield record.title
+    yield record.description
+    yield from (person.name for person in record.creators)
+    yield from record.identifiers
+    yield from (claim.label for claim in record.annotations if claim.believed)
+    yield from _dataset_texts(record) if isinstance(record, Dataset) else _image_texts(record)
+
+
+def _own_texts(record: Record, pairs: Iterable[Pair]) -> tuple[str, ...]:
+    found = dict.fromkeys(_words_of(text) for text in _more_texts(record) if text)
+    found.update(dict.fromkeys([pair.words for pair in pairs]))
+    found.pop("", None)
+    return tuple(found)
+
+
+# ------------------------------------------------------------------ inheritance
+
+_legacies: dict[RecordId, _Legacy] = {}
+_lineages: dict[tuple[int, ...], tuple[tuple[_Legacy, ...], _Lineage]] = {}
+_ANCESTORS_KEPT = 2_000
+
+
+def _legacy(ancestor: Dataset) -> _Legacy:
+    kept = _legacies.get(ancestor.id)
+    if kept is not None and (kept.record is ancestor or kept.record == ancestor):
+        return kept
+    if len(_legacies) >= _ANCESTORS_KEPT:
+        _legacies.clear()
+    own = _own_fields(ancestor)
+    legacy = _Legacy(
+        ancestor,
+        _own_texts(ancestor, [_pair_of(pair) for pair in ancestor.key_values]),
+        {name: entry for name, entry in own.items() if name in _INHERITED and _has_any(entry)},
+    )
+    _legacies[ancestor.id] = legacy
+    return legacy
+
+
+def _has_any(entry: Entry) -> bool:
+    return bool(entry.texts or entry.terms or entry.numbers)
+
+
+def _lineage(legacies: tuple[_Legacy, ...]) -> _Lineage:
+    key = tuple(map(id, legacies))
+    kept = _lineages.get(key)
+    if kept is not None:
+        return kept[1]
+    if len(_lineages) >= _ANCESTORS_KEPT:
+        _lineages.clear()
+    records = [legacy.record for legacy in legacies]
+    fields: dict[str, Entry] = {}
+    for legacy in reversed(legacies):
+        fields.update(legacy.fields)
+    lineage = _Lineage(
+        tuple(record.id for record in records),
+        tuple(record.id for record in records if record.level == "study"),
+        tuple(record.id for record in records if record.level == "container"),
+        tuple(dict.fromkeys(text for legacy in legacies for text in legacy.texts)),
+        fields,
+    )
+    _lineages[key] = (legacies, lineage)
+    return lineage
+
+
+_NO_LINEAGE = _Lineage()
+
+
+def _lineage_of(record: Record, ancestors: Iterable[Dataset]) -> _Lineage:
+    wide = [a for a in ancestors if a.access.as_wide_as(record.access)]
+    return _lineage(tuple(map(_legacy, wide))) if wide else _NO_LINEAGE
+
+
+def _places(record: Record, lineage: _Lineage) -> Iterable[Entry]:
+    """Yield the entries of source, study and container; a container does not lie in itself."""
+    yield _keywords(("source", (source_of(record.id),)))
+    studies = (record.id, *lineage.studies) if record.level == "study" else lineage.studies
+    if studies:
+        yield _keywords(("study", tuple(map(native_of, studies))))
+    if lineage.containers:
+        yield _keywords(("container", tuple(map(native_of, lineage.containers))))
+
+
+# ------------------------------------------------------------------ the document
+
+
+def _audience(record: Record) -> tuple[str, ...]:
+    if record.access.public:
+        return (PUBLIC,)
+    return tuple(f"group:{group}" for group in record.access.groups)
+
+
+def build(change: Change) -> Document | None:
+    """Return the document of a change; None for a tombstone."""
+    record = change.record
+    if record is None:
+        return None
+    lineage = _lineage_of(record, change.ancestors)
+    pairs = tuple([_pair_of(pair) for pair in record.key_values])
+    fields = _own_fields(record)
+    own_claims = [claim.term for claim in record.annotations]
+    for name, entry in lineage.fields.items():
+        if name not in fields or not _has_any(fields[name]):
+            fields[name] = entry
+    for place in _places(record, lineage):
+        fields[place.field] = place
+    level = record.level
+    return Document(
+        seq=change.seq,
+        id=record.id,
+        level=level,
+        audience=_audience(record),
+        ancestors=lineage.ancestors,
+        studies=(record.id, *lineage.studies) if level == "study" else lineage.studies,
+        containers=(record.id, *lineage.containers) if level == "container" else lineage.containers,
+        texts=_own_texts(record, pairs),
+        inherited=lineage.texts,
+        pairs=pairs,
+        fields=fields,
+        claims=tuple(dict.fromkeys([*own_claims, *(c for e in fields.values() for c in e.claims)])),
+    )
