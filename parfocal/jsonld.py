@@ -1,24 +1,28 @@
 """Records as JSON-LD and back; the context is generated from the model, inline, never fetched.
 
-Every part has an IRI below its record's (``<record>#kv1``), so a graph has no blank nodes and the
-same record always gives the same graph. Keys are the model's field names.
+Every part has an IRI below its record's (``<record>#claim1``), so a graph has no blank nodes and
+the same record always gives the same graph. Keys are the model's field names; a key-value is a
+property ``keys:Gene%20Symbol``, or a node of its own (``<record>#kv3``) if it has a namespace.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
 
 from parfocal.errors import RecordInvalid
 from parfocal.identifiers import RecordId, record_id_of_path, record_iri, record_path
-from parfocal.model import PREFIXES, Dataset, Image, Record
+from parfocal.model import PREFIXES, Dataset, Image, KeyValue, Record
 from parfocal.vocabulary import (
     Property,
     date_type,
+    direct_key,
     direct_terms,
     properties_of,
     resource_iri,
@@ -35,8 +39,11 @@ _DIRECT_KEYS = {
     "bao:BAO_0002004": "has_cell_line",
     "schema:author": "author",
 }
+_NAMESPACED = "namespaced_key_values"
 _NAMES = {"dwc:scientificName": "scientific_name", "schema:name": "term_name"}
-_OWN_KEYS = frozenset({"@context", "@id", "@type", *_DIRECT_KEYS.values()})
+_OWN_KEYS = frozenset({"@context", "@id", "@type", "curie", _NAMESPACED, *_DIRECT_KEYS.values()})
+_KEYS = "keys:"
+_PLACE = re.compile(r"#kv(\d{1,9})$")
 
 
 # ------------------------------------------------------------------ context
@@ -62,6 +69,7 @@ def _definitions(model: type[Struct]) -> dict[str, Any]:
 
 @cache
 def _context() -> dict[str, Any]:
+    pairs = next(field for field in properties_of(Image) if field.part is KeyValue)
     direct = {
         key: {"@id": iri, "@container": "@set", "@context": {v: k for k, v in _NAMES.items()}}
         for iri, key in _DIRECT_KEYS.items()
@@ -72,6 +80,8 @@ def _context() -> dict[str, Any]:
         **_definitions(Image),
         **_definitions(Dataset),
         **direct,
+        "key_values": "@nest",
+        _NAMESPACED: _definition(pairs),
     }
 
 
@@ -96,6 +106,9 @@ def _node(value: Struct, iri: str, record: str, base: str) -> dict[str, Any]:
     prefix = iri + ("#" if iri == record else "-")
     for field in properties_of(type(value)):
         values = field.values(value)
+        if field.part is KeyValue:
+            node |= _pairs(values, iri)
+            continue
         written = [
             _value(
                 field, one, f"{prefix}{field.fragment}{number if field.many else ''}", record, base
@@ -111,6 +124,20 @@ def _node(value: Struct, iri: str, record: str, base: str) -> dict[str, Any]:
     return node
 
 
+def _pairs(pairs: tuple[KeyValue, ...], iri: str) -> dict[str, Any]:
+    """Return key-values as properties of the record; those with a namespace as numbered nodes."""
+    direct: list[dict[str, Any]] = []
+    nodes: list[dict[str, Any]] = []
+    for number, pair in enumerate(pairs, 1):
+        name = direct_key(pair)
+        if name:
+            direct.append({_KEYS + name: pair.value})
+        else:
+            nodes.append({"@id": f"{iri}#kv{number}", **msgspec.to_builtins(pair)})
+    found = {"key_values": direct, _NAMESPACED: nodes}
+    return {name: written for name, written in found.items() if written}
+
+
 def _value(field: Property, value: Any, iri: str, record: str, base: str) -> Any:
     if field.kind == "part":
         return _node(value, iri, record, base)
@@ -118,6 +145,8 @@ def _value(field: Property, value: Any, iri: str, record: str, base: str) -> Any
         return {"@id": record_iri(value, base)}
     if field.kind == "term":
         return {"@id": term_iri(value)}
+    if field.kind == "double":
+        return float(value) + 0.0  # minus zero becomes zero
     if field.kind == "date":
         kind = date_type(value)
         return {"@type": f"xsd:{kind}", "@value": value} if kind else value
@@ -185,6 +214,8 @@ def _read_node(model: type[Struct], node: Any, base: str) -> dict[str, Any]:
         field = known.get(key)
         if field is None:
             _check_own(key, model)
+        elif field.part is KeyValue:
+            continue
         elif field.kind == "access":
             found[key] = {"groups": _many(value)}
         elif field.many:
@@ -193,11 +224,30 @@ def _read_node(model: type[Struct], node: Any, base: str) -> dict[str, Any]:
             found[key] = _read_value(field, value, base)
     if isinstance(node.get("curie"), str) and "term" in known:
         found["term"] = node["curie"]
+    if "key_values" in known:
+        found["key_values"] = _read_pairs(node)
     return found
 
 
+def _read_pairs(node: Mapping[str, Any]) -> list[Any]:
+    """Return key-values in order: a numbered node says its place, the others fill the rest."""
+    pairs: list[Any] = []
+    for entry in _many(node.get("key_values", [])):
+        if not isinstance(entry, Mapping) or len(entry) != 1:
+            raise RecordInvalid("each key-value is an object with one key", where="key_values")
+        name, value = next(iter(entry.items()))
+        pairs.append({"key": unquote(str(name).removeprefix(_KEYS)), "value": value})
+    for entry in _many(node.get(_NAMESPACED, [])):
+        match = _PLACE.search(_iri_of(entry, _NAMESPACED))
+        if match is None:
+            raise RecordInvalid("@id must end with #kv and a number", where=_NAMESPACED)
+        pair = {name: value for name, value in entry.items() if name != "@id"}
+        pairs.insert(int(match[1]) - 1, pair)
+    return pairs
+
+
 def _check_own(key: str, model: type[Struct]) -> None:
-    if key not in _OWN_KEYS and key != "curie":
+    if key not in _OWN_KEYS:
         raise RecordInvalid(f"{model.__name__} has no field {key!r}")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from msgspec import Struct
 
-from parfocal.identifiers import Curie, RecordId, record_iri
-from parfocal.model import Dataset, KeyValue, Record
+from parfocal.identifiers import record_iri
+from parfocal.model import PREFIXES, Dataset, KeyValue, Record
 from parfocal.vocabulary import (
     RDF_TYPE,
     XSD,
@@ -17,6 +17,7 @@ from parfocal.vocabulary import (
     date_type,
     direct_terms,
     full_iri,
+    key_name,
     properties_of,
     resource_iri,
     term_curie,
@@ -58,27 +59,55 @@ def _predicate(name: str) -> str:
     return f" <{full_iri(name)}> "
 
 
-_key_literal = lru_cache(maxsize=16384)(literal)
+@lru_cache(maxsize=16384)
+def _key_predicate(key: str) -> str:
+    name = key_name(key)
+    return f" <{PREFIXES['keys']}{name}> " if name else ""
 
 
-def _object(field: Property, value: str | int | float, base: str) -> str:
+def _object(field: Property, value: Any, base: str) -> str:
     """Return one value that is not a part, in N-Quads syntax."""
-    if field.kind == "text":
-        return literal(str(value))
+    if field.kind in ("text", "access"):
+        return literal(value)
     if field.kind == "integer":
         return f'"{value}"^^<{XSD}integer>'
     if field.kind == "double":
-        return _double(float(value))
-    text = str(value)
+        return _double(float(value) + 0.0)  # minus zero becomes zero
     if field.kind == "record":
-        return f"<{record_iri(RecordId(text), base)}>"
+        return f"<{record_iri(value, base)}>"
     if field.kind == "term":
-        return f"<{term_iri(Curie(text))}>"
+        return f"<{term_iri(value)}>"
     if field.kind == "date":
-        kind = date_type(text)
-        return f"{literal(text)}^^<{XSD}{kind}>" if kind else literal(text)
-    iri = resource_iri(field.scheme, text)
-    return f"<{iri}>" if iri else literal(text)
+        kind = date_type(value)
+        return f"{literal(value)}^^<{XSD}{kind}>" if kind else literal(value)
+    iri = resource_iri(field.scheme, value)
+    return f"<{iri}>" if iri else literal(value)
+
+
+def _statements(node: Struct, base: str) -> tuple[str, ...]:
+    """Return predicate and object of all that a node itself says, without its parts."""
+    found = [f"{_TYPE}{full_iri(name)}>" for name in types_of(node)]
+    for field in properties_of(type(node)):
+        if field.kind == "part":
+            continue
+        values = field.values(node)
+        if field.kind == "access" and values:
+            values = values[0].groups
+        predicate = _predicate(field.iri)
+        for value in values:
+            found.append(predicate + _object(field, value, base))
+            if field.kind == "term" and term_curie(term_iri(value)) != value:
+                found.append(_predicate("parfocal:curie") + literal(value))
+    return tuple(found)
+
+
+# Claims, people and channels of one data set are the same on thousands of its images.
+_part_statements = lru_cache(maxsize=8192)(_statements)
+
+
+@cache
+def _part_properties(model: type[Struct]) -> tuple[Property, ...]:
+    return tuple(field for field in properties_of(model) if field.kind == "part")
 
 
 class _Writer:
@@ -94,24 +123,13 @@ class _Writer:
         self.lines.append(f"<{subject}>{_predicate(predicate)}{value}{self.end}")
 
     def node(self, value: Struct, iri: str) -> None:
-        for name in types_of(value):
-            self.lines.append(f"<{iri}>{_TYPE}{full_iri(name)}>{self.end}")
-        for field in properties_of(type(value)):
+        end = self.end
+        known = _statements if iri == self.iri else _part_statements
+        self.lines += [f"<{iri}>{statement}{end}" for statement in known(value, self.base)]
+        for field in _part_properties(type(value)):
             values = field.values(value)
             if values:
-                self.property(field, values, iri)
-
-    def property(self, field: Property, values: tuple[Any, ...], iri: str) -> None:
-        if field.kind == "part":
-            self.parts(field, values, iri)
-            return
-        if field.kind == "access":
-            values = values[0].groups
-        for one in values:
-            written = _object(field, one, self.base) if field.kind != "access" else literal(one)
-            self.add(iri, field.iri, written)
-            if field.kind == "term" and term_curie(term_iri(one)) != one:
-                self.add(iri, "parfocal:curie", literal(one))
+                self.parts(field, values, iri)
 
     def parts(self, field: Property, values: tuple[Any, ...], iri: str) -> None:
         prefix = iri + ("#" if iri == self.iri else "-") + field.fragment
@@ -124,18 +142,15 @@ class _Writer:
             self.node(one, part)
 
     def pairs(self, values: tuple[KeyValue, ...], prefix: str) -> None:
-        """Write key-values, by far the most lines, without looking at the model each time."""
-        end, add = self.end, self.lines.append
-        start = f"<{self.iri}>{_predicate('parfocal:keyValue')}"
-        key, value = _predicate("parfocal:key"), _predicate("parfocal:value")
+        """Write key-values: one statement each; three, and the namespace's, where there is one."""
+        start, end, add = f"<{self.iri}>", self.end, self.lines.append
         for number, pair in enumerate(values, 1):
-            node = f"<{prefix}{number}>"
-            add(
-                f"{start}{node}{end}{node}{key}{_key_literal(pair.key)}{end}"
-                f"{node}{value}{literal(pair.value)}{end}"
-            )
-            if pair.namespace:
-                add(f"{node}{_predicate('ome:Namespace')}{_key_literal(pair.namespace)}{end}")
+            predicate = "" if pair.namespace else _key_predicate(pair.key)
+            if predicate:
+                add(f"{start}{predicate}{literal(pair.value)}{end}")
+                continue
+            self.add(self.iri, "parfocal:keyValue", f"<{prefix}{number}>")
+            self.node(pair, f"{prefix}{number}")
 
     def direct(self, record: Record) -> None:
         """Write what the GIDE crate profile expects on a data set; terms only on an image."""

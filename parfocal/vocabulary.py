@@ -21,10 +21,10 @@ from parfocal.identifiers import CMPO, EFO, OBO, Curie, curie_iri
 from parfocal.model import (
     PREFIXES,
     Access,
-    Annotation,
     Channel,
     Dataset,
     Image,
+    KeyValue,
     Objective,
     Person,
     Publication,
@@ -66,7 +66,6 @@ _OME_TYPES = {
     "Well": "ome:Well",
 }
 _PART_TYPES: dict[type[Struct], str] = {
-    Annotation: "oa:Annotation",
     Person: "schema:Person",
     Publication: "schema:ScholarlyArticle",
     Channel: "ome:Channel",
@@ -315,6 +314,24 @@ def _exists(day: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@lru_cache(maxsize=16384)
+def key_name(key: str) -> str:
+    """Return a key as the local name of a property, "" when it cannot be one.
+
+    >>> key_name("Gene Symbol")
+    'Gene%20Symbol'
+    """
+    return quote(key, safe="") if len(key) <= 200 else ""
+
+
+def direct_key(pair: KeyValue) -> str:
+    """Return the local name of the property that a pair is, "" when it needs a node of its own.
+
+    One statement instead of three: key-values are most of what a graph holds.
+    """
+    return "" if pair.namespace else key_name(pair.key)
 
 
 # ------------------------------------------------------------------ what follows from claims

@@ -1,0 +1,158 @@
+"""Ways to write one record (JSON-LD, Turtle, N-Triples, JSON) and many hits (CSV, JSON Lines)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from parfocal.answers import Hit, HitAnnotation, Place
+from parfocal.identifiers import record_iri
+from parfocal.interfaces import Format
+from parfocal.jsonld import to_jsonld
+from parfocal.model import PREFIXES, Record, encode
+from parfocal.rdf import triples
+
+
+def _pretty(value: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def _jsonld(record: Record, base: str) -> bytes:
+    return _pretty(to_jsonld(record, base))
+
+
+def _turtle(record: Record, base: str) -> bytes:
+    from rdflib import Graph
+
+    graph = Graph(bind_namespaces="none")
+    for prefix, iri in PREFIXES.items():
+        graph.bind(prefix, iri)
+    graph.parse(data=triples(record, base), format="nt")
+    return bytes(graph.serialize(format="turtle", encoding="utf-8"))
+
+
+def _json(record: Record, base: str) -> bytes:
+    return _pretty({"iri": record_iri(record.id, base), **msgspec.json.decode(encode(record))})
+
+
+JSON_LD = Format("JSON-LD", "application/ld+json", ".jsonld", _jsonld)
+TURTLE = Format("Turtle", "text/turtle", ".ttl", _turtle)
+N_TRIPLES = Format("N-Triples", "application/n-triples", ".nt", triples)
+JSON = Format("JSON", "application/json", ".json", _json)
+
+
+# ------------------------------------------------------------------ many hits
+
+CSV_HEADER = (
+    "id",
+    "type",
+    "level",
+    "title",
+    "source",
+    "study",
+    "container",
+    "date",
+    "licence",
+    "annotations",
+    "snippet",
+    "thumbnail",
+    "link",
+    "images",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def safe_cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula.
+
+    >>> safe_cell("=1+1")
+    "'=1+1"
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _claims(annotations: Iterable[HitAnnotation]) -> str:
+    return "; ".join(
+        f"{one.claim.field}: {one.claim.label} ({one.claim.term})"
+        for one in annotations
+        if one.claim.believed
+    )
+
+
+def _cells(hit: Hit) -> list[str]:
+    record = hit.record
+    cells = (
+        hit.id,
+        hit.type,
+        hit.level,
+        hit.title,
+        hit.source,
+        hit.study.id if hit.study else "",
+        hit.container.id if hit.container else "",
+        record.date,
+        record.licence,
+        _claims(hit.annotations),
+        hit.snippet,
+        hit.thumbnail,
+        hit.links[0].url if hit.links else "",
+        "" if hit.images is None else str(hit.images),
+    )
+    return [safe_cell(cell) for cell in cells]
+
+
+def csv_rows(hits: Iterable[Hit]) -> Iterator[bytes]:
+    """Yield hits as CSV lines in UTF-8, the header first; no cell is a formula to a spreadsheet."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for cells in _with_header(hits):
+        writer.writerow(cells)
+        yield line.getvalue().encode()
+        line.seek(0)
+        line.truncate()
+
+
+def _with_header(hits: Iterable[Hit]) -> Iterator[list[str]]:
+    yield list(CSV_HEADER)
+    for hit in hits:
+        yield _cells(hit)
+
+
+def _place(place: Place | None) -> dict[str, str] | None:
+    return None if place is None else {"id": place.id, "title": place.title}
+
+
+def _annotation(one: HitAnnotation) -> dict[str, Any]:
+    found: dict[str, Any] = {**msgspec.to_builtins(one.claim), "iri": one.iri}
+    if one.inherited_from:
+        found["inherited_from"] = one.inherited_from
+    return found
+
+
+def hit_object(hit: Hit) -> dict[str, Any]:
+    """Return a hit as a JSON object, without its whole record."""
+    return {
+        "id": hit.id,
+        "type": hit.type,
+        "level": hit.level,
+        "title": hit.title,
+        "snippet": hit.snippet,
+        "container": _place(hit.container),
+        "study": _place(hit.study),
+        "source": hit.source,
+        "annotations": [_annotation(one) for one in hit.annotations],
+        "reasons": [msgspec.to_builtins(reason) for reason in hit.reasons],
+        "thumbnail": hit.thumbnail,
+        "links": [msgspec.to_builtins(link) for link in hit.links],
+        "images": hit.images,
+        "best": hit.best,
+    }
+
+
+def jsonl_rows(hits: Iterable[Hit]) -> Iterator[bytes]:
+    """Yield hits as JSON Lines in UTF-8, one object a line."""
+    for hit in hits:
+        yield msgspec.json.encode(hit_object(hit)) + b"\n"
