@@ -22,7 +22,7 @@ _UNSEEN: Final = object()
 
 
 class LabelAnnotator:
-    """Claims the term whose label or synonym equals a value, in the field that the value's key belongs to.
+    """Claims the term whose label or synonym equals a value, in the field of the value's key.
 
     Looks at the ontologies of the field in their order. A text that already has a believed claim in
     that field is left alone. Answers are remembered, so loading an ontology needs a new annotator.

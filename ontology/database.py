@@ -1,4 +1,4 @@
-"""The file of the term store: schema, loading of one ontology in one transaction, engine errors in our words."""
+"""The file of the term store: schema, loading in one transaction, engine errors in our words."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _CHUNK = 5000
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Turn SQLite's errors into StoreLocked, StoreFull, StoreCorrupt or StoreError about the term store."""
+    """Turn SQLite's errors into StoreLocked, StoreFull, StoreCorrupt or StoreError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -113,7 +113,10 @@ def replace(
     document: Document,
     progress: Callable[[int], None] | None = None,
 ) -> OntologySummary:
-    """Put an ontology in place of its earlier version, all or nothing; ``progress`` gets terms so far."""
+    """Put an ontology in place of its earlier version, all or nothing.
+
+    ``progress`` is told how many terms were written so far.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         summary = _write(connection, document, progress)

@@ -13,7 +13,7 @@ from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
 from parfocal.prefixes import curie_of
 
-_TOKEN = re.compile(
+_PIECE = re.compile(
     r'\s+|#[^\n]*|(?P<text>"(?:[^"\\]|\\.)*")|(?P<iri><[^>\s]*>)|(?P<sign>\^\^|[()=])'
     r"|(?P<language>@[A-Za-z-]+)|(?P<word>[^\s()\"=<>^@]+)"
 )
@@ -45,8 +45,8 @@ def _axioms(content: str, where: str) -> Iterator[Tree]:
     """Yield ``[name, argument, ...]`` for prefixes, the ontology's header and each axiom."""
     stack: list[Tree] = []
     waiting: str = ""
-    for token in _tokens(content):
-        if token == "(":
+    for piece in _pieces(content):
+        if piece == "(":
             if len(stack) > _DEEPEST:
                 raise OntologyInvalid("axioms are nested too deeply", where=where)
             stack.append([waiting])
@@ -55,8 +55,8 @@ def _axioms(content: str, where: str) -> Iterator[Tree]:
         if waiting and stack:
             stack[-1].append(waiting)
         waiting = ""
-        if token != ")":
-            waiting = token
+        if piece != ")":
+            waiting = piece
         elif stack:
             done = stack.pop()
             if len(stack) == 0 or (len(stack) == 1 and stack[0][0] == "Ontology"):
@@ -69,8 +69,8 @@ def _axioms(content: str, where: str) -> Iterator[Tree]:
         )
 
 
-def _tokens(content: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(content):
+def _pieces(content: str) -> Iterator[str]:
+    for match in _PIECE.finditer(content):
         if match.lastgroup and match.lastgroup != "language":
             yield match.group()
 

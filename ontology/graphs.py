@@ -103,7 +103,9 @@ def _node(
         predicate = _text(pair, "pred").replace(
             "oio:", "http://www.geneontology.org/formats/oboInOwl#"
         )
-        draft.say(predicate.replace("IAO:", "http://purl.obolibrary.org/obo/IAO_"), _text(pair, "val"))
+        draft.say(
+            predicate.replace("IAO:", "http://purl.obolibrary.org/obo/IAO_"), _text(pair, "val")
+        )
     if meta.get("deprecated"):
         draft.say(DEPRECATED, "true")
     return draft

@@ -1,4 +1,4 @@
-"""Reading an ontology file of any kind: pronto first, then the tolerant readers; bounded, never a crash."""
+"""Reading an ontology file of any kind: pronto first, then the tolerant readers."""
 
 from __future__ import annotations
 

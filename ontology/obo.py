@@ -1,8 +1,7 @@
-"""A tolerant OBO reader: any OBO 1.0 to 1.4 file, line by line; what it cannot read it skips and says."""
+"""A tolerant OBO reader, 1.0 to 1.4, line by line; what it cannot read it skips and says."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +46,7 @@ def read_obo(stream: BinaryIO, path: Path) -> Document:
 def _lines(stream: BinaryIO, skipped: Skipped) -> Iterator[str]:
     """Yield logical lines; bytes that are not UTF-8 are read as Latin-1."""
     carried = ""
-    for raw in io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream:  # type: ignore[attr-defined]
+    for raw in stream:
         if len(raw) > _MAX_LINE:
             skipped.note("line longer than 1 MiB", raw[:60].decode("latin-1"))
             continue

@@ -1,4 +1,4 @@
-"""Opening ontology files: bounded in size, gunzipped, their format told from what they begin with."""
+"""Opening ontology files: bounded in size, gunzipped, their format told from their beginning."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def open_bytes(path: Path, limit: int = MAX_BYTES) -> io.BufferedReader:
 
 
 def sniff(path: Path) -> Kind:
-    """Tell the format of a file from its beginning, or raise OntologyInvalid that says what it is instead."""
+    """Tell the format of a file from its beginning; OntologyInvalid says what it is instead."""
     with open_bytes(path) as stream:
         head = stream.read(_HEAD)
     kind = _kind(head.lstrip(b"\xef\xbb\xbf \t\r\n"))

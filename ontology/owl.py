@@ -74,7 +74,9 @@ class Draft(Struct):
 
     def term(self, ontology: str) -> TermInfo:
         """Return what was collected; an English label is preferred, others become synonyms."""
-        labels = sorted(self.labels, key=lambda pair: not pair[0].startswith("en") and pair[0] != "")
+        labels = sorted(
+            self.labels, key=lambda pair: not pair[0].startswith("en") and pair[0] != ""
+        )
         label = labels[0][1] if labels else ""
         others = [("EXACT", text) for _, text in labels[1:] if text != label]
         return TermInfo(
@@ -98,7 +100,7 @@ class Header(Struct):
 
 
 def read_owl(stream: BinaryIO, path: Path) -> Document:
-    """Read OWL in RDF/XML from its bytes; classes with an address only, restrictions are left out."""
+    """Read OWL in RDF/XML from its bytes: classes with an address, without restrictions."""
     skipped, header = Skipped(), Header()
     drafts = _drafts(stream, header, skipped, str(path))
     first = next(drafts, None)
@@ -125,9 +127,7 @@ def told(drafts: Iterator[Draft], ontology: str) -> Iterator[TermInfo]:
     yield from replaced(former, ontology)
 
 
-def _drafts(
-    stream: BinaryIO, header: Header, skipped: Skipped, where: str
-) -> Iterator[Draft]:
+def _drafts(stream: BinaryIO, header: Header, skipped: Skipped, where: str) -> Iterator[Draft]:
     try:
         for element in _top_elements(stream):
             tag = str(element.tag).replace("{", "").replace("}", "")
@@ -157,7 +157,7 @@ def _top_elements(stream: BinaryIO) -> Iterator[etree._Element]:
             yield element
             element.clear()
             while element.getprevious() is not None:
-                del element.getparent()[0]  # type: ignore[union-attr]
+                del element.getparent()[0]
 
 
 def _typed_as_class(element: etree._Element) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-import pronto
+from pronto.ontology import Ontology
+from pronto.term import Term
 
 from ontology.document import Document, Skipped, ontology_name, version_name
 from ontology.obo import replaced
@@ -18,7 +19,7 @@ from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
 
 MAX_BYTES = 64 << 20
-"""Larger files go to the streaming readers at once: pronto needs about ten times their size in memory."""
+"""Larger files go to the streaming readers: pronto needs ten times their size in memory."""
 
 
 class ProntoRefused(Exception):
@@ -35,7 +36,10 @@ class _Refusals:
         return None
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None or error is None:
             return
@@ -45,12 +49,12 @@ class _Refusals:
 
 
 def read_by_pronto(content: bytes, path: Path) -> Document:
-    """Read OBO or OWL (RDF/XML) with pronto, without following imports; ProntoRefused when it cannot."""
+    """Read OBO or OWL (RDF/XML) with pronto, following no imports; ProntoRefused if it cannot."""
     skipped = Skipped()
     with _Refusals(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # One thread: a pool of processes would outlive a broken file.
-        loaded = pronto.Ontology(io.BytesIO(content), import_depth=0, threads=1)
+        loaded = Ontology(io.BytesIO(content), import_depth=0, threads=1)
         name = ontology_name(loaded.metadata.ontology or "", path)
         terms = list(_terms(loaded, name, skipped))
     for warning in caught:
@@ -70,7 +74,7 @@ def _without_place(message: str) -> str:
     return "pronto: " + message.partition("<Element")[0].rstrip(" :'")[:100]
 
 
-def _terms(loaded: pronto.Ontology, ontology: str, skipped: Skipped) -> Iterator[TermInfo]:
+def _terms(loaded: Ontology, ontology: str, skipped: Skipped) -> Iterator[TermInfo]:
     former: dict[Curie, Curie] = {}
     for term in loaded.terms():
         curie = curie_of(term.id)
@@ -82,7 +86,7 @@ def _terms(loaded: pronto.Ontology, ontology: str, skipped: Skipped) -> Iterator
     yield from replaced(former, ontology)
 
 
-def _term(term: pronto.Term, curie: Curie, ontology: str) -> TermInfo:
+def _term(term: Term, curie: Curie, ontology: str) -> TermInfo:
     parents = (curie_of(parent.id) for parent in term.superclasses(distance=1, with_self=False))
     replacements = (curie_of(other.id) for other in term.replaced_by)
     return TermInfo(

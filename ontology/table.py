@@ -1,7 +1,7 @@
-"""The tables of terms that parfocal ships: ids, labels, exact synonyms and is_a as tab-separated text.
+"""The tables of terms that parfocal ships: ids, labels, exact synonyms and is_a, tab-separated.
 
-The first line is ``#parfocal-terms<TAB>name<TAB>version``; each other line holds id, label, synonyms and
-parents, several of them separated by ``|``.
+The first line is ``#parfocal-terms<TAB>name<TAB>version``; each other line holds id, label,
+synonyms and parents, several of them separated by ``|``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def read_table(stream: BinaryIO, path: Path) -> Document:
     header = lines.readline().rstrip("\n").split("\t")
     if len(header) != 3 or header[0] != MAGIC or not header[1]:
         raise OntologyInvalid(
-            "the first line names no ontology and version", where=str(path), hint=f"{MAGIC} NAME VERSION"
+            "the first line names no ontology and version",
+            where=str(path),
+            hint=f"{MAGIC} NAME VERSION",
         )
     skipped = Skipped()
     return Document(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -43,7 +44,10 @@ _NAMED = "SELECT DISTINCT curie, scope FROM name JOIN node ON node.id = name.nod
 
 
 class SqliteTermStore:
-    """Terms in an SQLite file; threads read with a connection each, other processes may load meanwhile."""
+    """Terms in an SQLite file.
+
+    Each thread reads with a connection of its own; other processes may load meanwhile.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -100,11 +104,14 @@ class SqliteTermStore:
     def ontologies(self) -> tuple[OntologySummary, ...]:
         """Return what is loaded, by name."""
         rows = self._rows(
-            "SELECT name, version, terms, obsolete, loaded, reader, skipped FROM ontology ORDER BY name"
+            "SELECT name, version, terms, obsolete, loaded, reader, skipped FROM ontology"
+            " ORDER BY name"
         )
         return tuple(
-            OntologySummary(*row[:6], skipped=msgspec.json.decode(row[6], type=tuple[str, ...]))
-            for row in rows
+            OntologySummary(
+                name, version, terms, obsolete, loaded, reader, tuple(json.loads(skipped))
+            )
+            for name, version, terms, obsolete, loaded, reader, skipped in rows
         )
 
     def version(self) -> str:

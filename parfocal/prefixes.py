@@ -1,4 +1,4 @@
-"""CURIEs in any writing: ``NCBITaxon_9606``, an OBO, EFO or CMPO address, identifiers.org, odd case."""
+"""CURIEs in any writing: ``NCBITaxon_9606``, an OBO, EFO or CMPO address, odd case."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from parfocal.identifiers import Curie
 
 _WRITTEN = (
-    "NCBITaxon FBbi CMPO EFO CLO BTO CL UBERON PO ZFA ZFS ZFIN FBbt FBdv FBcv WBbt WBls MA EMAPA GO CHEBI DOID "
-    "MONDO HP MP PATO FYPO EDAM MmusDv HsapDv CVCL NCIT OBI IAO BFO RO SO SBO MOD BAO Orphanet UO MS PR ECO "
-    "CARO TAO AEO XAO TAIR SNOMEDCT MESH HANCESTRO ENVO OGMS IDO OMIT ERO STATO MI CIO PLANA MAT APO WBPhenotype"
+    "NCBITaxon FBbi CMPO EFO CLO BTO CL UBERON PO ZFA ZFS ZFIN FBbt FBdv FBcv WBbt WBls MA EMAPA"
+    " GO CHEBI DOID MONDO HP MP PATO FYPO EDAM MmusDv HsapDv CVCL NCIT OBI IAO BFO RO SO SBO MOD"
+    " BAO Orphanet UO MS PR ECO CARO TAO AEO XAO SNOMEDCT MESH HANCESTRO ENVO OGMS IDO OMIT ERO"
+    " STATO MI CIO PLANA MAT APO WBPhenotype"
 )
 _CANONICAL = {name.lower(): name for name in _WRITTEN.split()} | {
     "ncbi_taxon": "NCBITaxon",
@@ -45,7 +46,9 @@ def canonical_prefix(prefix: str) -> str:
 
 
 def curie_of(text: str) -> Curie | None:
-    """Read a CURIE in any writing; None for what is none. Unknown prefixes count only as ``prefix:local``.
+    """Read a CURIE in any writing; None for what is none.
+
+    A prefix that is not known here counts only as ``prefix:local``.
 
     >>> curie_of("http://purl.obolibrary.org/obo/FBbi_00000253"), curie_of("ncbitaxon_9606")
     ('FBbi:00000253', 'NCBITaxon:9606')

@@ -41,7 +41,7 @@ def owns(ontology: str, curie: str) -> bool:
 
 
 def merge(told: Iterable[TermInfo]) -> TermInfo | None:
-    """Make one term of what several ontologies tell of it; its home ontology decides label and state."""
+    """Make one term of what several ontologies tell; its home ontology decides label and state."""
     ranked = sorted(told, key=_trust)
     if not ranked:
         return None
@@ -104,7 +104,7 @@ def _live(curie: Curie, get: Callable[[Curie], TermInfo | None]) -> Iterator[Ter
 
 
 def _true_scope(text: str, scope: str, term: TermInfo) -> str:
-    """Return LABEL only for the label that the term finally has; another file's label is a synonym."""
+    """Return LABEL only for the label finally chosen; another file's label is a synonym."""
     if fold(term.label) == fold(text):
         return LABEL
     return "EXACT" if scope == LABEL else scope
@@ -200,7 +200,7 @@ def suggestions(
     get: Callable[[Curie], TermInfo | None],
     limit: int,
 ) -> tuple[TermMatch, ...]:
-    """Return the first ``limit`` different live terms of names in order; obsolete ones are left out."""
+    """Return the first ``limit`` different terms of names in order, without obsolete ones."""
     found: dict[Curie, TermMatch] = {}
     for name, pairs in named:
         live = [(c, s) for c, s in pairs if not ((term := get(c)) is None or term.obsolete)]
