@@ -1,0 +1,259 @@
+"""OME-XML of every schema from 2008 to 2016, read tolerantly, and checked by ome-types.
+
+Entities are not resolved, nothing is fetched, planes are forgotten while they are read.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from xml.sax.saxutils import unescape
+
+import msgspec
+from lxml import etree
+from msgspec import Struct
+
+from harvester.elements import Element, name_of, reference
+from harvester.facts import ImageFacts
+from harvester.omeimage import read_image, read_person
+from harvester.plates import Plate, Screen, read_plate, read_screen
+from harvester.structured import Annotations
+from parfocal.errors import SourceMalformed
+from parfocal.model import KeyValue, Person
+
+MAX_XML = 64 * 1024 * 1024
+MAX_VALIDATED = 2 * 1024 * 1024
+"""ome-types reads little more than a thousand images a second; larger documents are not validated."""
+_ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_DECLARED = re.compile(rb"<\?xml[^>]*encoding")
+_FILE_NAME = re.compile(rb"""\bFileName\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_METADATA_FILE = re.compile(
+    rb"""<(?:\w+:)?BinaryOnly\b[^>]*?\bMetadataFile\s*=\s*["']([^"']*)["']"""
+)
+_SPACE = re.compile(r"\{http[^}]*\}")
+_TOP = ("Image", "Instrument", "Experimenter", "Plate", "Screen", "StructuredAnnotations", "ROI")
+_BULK = ("TiffData", "Plane", "BinData")
+
+
+class OmePlate(Struct, frozen=True):
+    """A plate with its key-values and those of its wells, by well name."""
+
+    plate: Plate
+    pairs: tuple[KeyValue, ...]
+    well_pairs: dict[str, tuple[KeyValue, ...]]
+
+
+class OmeDocument(Struct, frozen=True):
+    """What an OME-XML document says; images by ID in their order."""
+
+    images: tuple[tuple[str, ImageFacts], ...] = ()
+    plates: tuple[OmePlate, ...] = ()
+    screens: tuple[tuple[Screen, tuple[KeyValue, ...]], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def file_names(xml: bytes) -> frozenset[str]:
+    """Return the names of files that a document's TiffData point to."""
+    found = (first or second for first, second in _FILE_NAME.findall(xml))
+    return frozenset(unescape(name.decode("utf-8", "replace")) for name in found)
+
+
+def metadata_file(xml: bytes) -> str:
+    """Return the name of the companion that holds the metadata of a BinaryOnly file, or ""."""
+    match = _METADATA_FILE.search(xml)
+    return unescape(match.group(1).decode("utf-8", "replace")) if match else ""
+
+
+def _clean(xml: bytes) -> bytes:
+    """Drop what XML forbids; read what is not UTF-8 and says nothing else as Latin-1."""
+    if xml[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return xml
+    xml = _ILLEGAL.sub(b"", xml).lstrip()
+    if _DECLARED.match(xml[:200]):
+        return xml
+    try:
+        xml.decode("utf-8")
+    except UnicodeDecodeError:
+        return xml.decode("latin-1").encode("utf-8")
+    return xml
+
+
+class _Reading:
+    """What has been read of a document so far."""
+
+    def __init__(self) -> None:
+        self.images: list[Element] = []
+        self.instruments: dict[str, Element] = {}
+        self.people: dict[str, Person] = {}
+        self.plates: list[Plate] = []
+        self.screens: list[Screen] = []
+        self.annotations = Annotations()
+        self.rois = 0
+
+    def take(self, element: Element) -> None:
+        """Read one element that ended."""
+        name, parent = name_of(element), element.getparent()
+        if name in _BULK:
+            _forget(element)
+        elif parent is not None and parent.getparent() is None:
+            self._take_top(name, element)
+
+    def _take_top(self, name: str, element: Element) -> None:
+        if name == "Image":
+            self.images.append(element)
+        elif name == "Instrument":
+            self.instruments[element.get("ID", "")] = element
+        elif name == "Experimenter":
+            self.people[element.get("ID", "")] = read_person(element)
+        else:
+            self._take_group(name, element)
+            element.clear(keep_tail=True)
+
+    def _take_group(self, name: str, element: Element) -> None:
+        if name == "Plate":
+            self.plates.append(read_plate(element))
+        elif name == "Screen":
+            self.screens.append(read_screen(element))
+        elif name == "StructuredAnnotations":
+            self.annotations.take(element)
+        elif name == "ROI":
+            self.rois += 1
+
+
+def _forget(element: Element) -> None:
+    """Keep the first plane of an image only, as there may be millions."""
+    element.text = None
+    before = element.getprevious()
+    if before is None or before.tag != element.tag:
+        return
+    first, parent = before.getprevious(), before.getparent()
+    if first is not None and first.tag == before.tag and parent is not None:
+        parent.remove(before)
+
+
+def _parse(xml: bytes) -> tuple[_Reading, Element]:
+    reading = _Reading()
+    context = etree.iterparse(
+        io.BytesIO(xml),
+        events=("end",),
+        tag=tuple(f"{{*}}{name}" for name in (*_TOP, *_BULK)),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    for _, element in context:
+        reading.take(element)
+    root = context.root
+    if root is None or name_of(root) != "OME":
+        raise SourceMalformed("not OME-XML: the outermost element is not OME")
+    return reading, root
+
+
+def _check_prolog(xml: bytes) -> None:
+    if len(xml) > MAX_XML:
+        raise SourceMalformed(f"{len(xml)} bytes of OME-XML; at most {MAX_XML} are read")
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml or b"D\0O\0C\0T\0Y\0P\0E" in xml:
+        raise SourceMalformed(
+            "the document declares a DOCTYPE or entities, which OME-XML never has",
+            hint="remove the declaration; entities are not resolved",
+        )
+
+
+def read_document(xml: bytes) -> OmeDocument:
+    """Read an OME-XML document; SourceMalformed names the line of what is no XML."""
+    _check_prolog(xml)
+    try:
+        reading, root = _parse(_clean(xml))
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        place = f"line {line}, column {column}"
+        raise SourceMalformed(f"not XML: {error.msg or 'empty'}", where=place) from error
+    except (LookupError, ValueError) as error:
+        raise SourceMalformed(f"not XML: {error}") from error
+    return _document(reading, root)
+
+
+def _document(reading: _Reading, root: Element) -> OmeDocument:
+    found: dict[str, None] = {}
+    for element in root.iter("{*}AnnotationRef"):
+        reading.annotations.refer((element.get("ID", ""),))
+    plates = tuple(_plate(reading, plate) for plate in reading.plates)
+    screens = tuple((s, (*s.pairs, *_annotated(reading, s.annotations))) for s in reading.screens)
+    images = []
+    for element in reading.images:
+        facts, said = _image(reading, root, element)
+        found.update(dict.fromkeys(said))
+        images.append((element.get("ID", ""), facts))
+    return OmeDocument(
+        images=tuple(images),
+        plates=plates,
+        screens=screens,
+        warnings=(*found, *reading.annotations.warnings),
+    )
+
+
+def _annotated(reading: _Reading, identifiers: tuple[str, ...]) -> tuple[KeyValue, ...]:
+    reading.annotations.refer(identifiers)
+    return reading.annotations.pairs(identifiers)
+
+
+def _plate(reading: _Reading, plate: Plate) -> OmePlate:
+    reagents = {r[0]: r for screen in reading.screens for r in screen.reagents}
+    wells = {}
+    for well in plate.wells:
+        used = [reagents[name] for name in well.reagents if name in reagents]
+        pairs = [KeyValue("Reagent", name or text) for _, name, text in used if name or text]
+        wells[well.name] = (*well.pairs, *pairs, *_annotated(reading, well.annotations))
+    barcode = (KeyValue("ExternalIdentifier", plate.barcode),) if plate.barcode else ()
+    return OmePlate(plate, (*barcode, *_annotated(reading, plate.annotations)), wells)
+
+
+def _image(reading: _Reading, root: Element, element: Element) -> tuple[ImageFacts, list[str]]:
+    facts, said = read_image(element, reading.instruments)
+    wanted = [found.get("ID", "") for found in element.iter("{*}AnnotationRef")]
+    pairs = reading.annotations.pairs(wanted)
+    alone = len(reading.images) == 1
+    if alone:
+        pairs = (*pairs, *reading.annotations.loose())
+    person = reading.people.get(reference(element, "ExperimenterRef"))
+    return msgspec.structs.replace(
+        facts,
+        uuid=root.get("UUID", "").removeprefix("urn:uuid:"),
+        key_values=pairs,
+        creators=(person,) if person and person.name else (),
+        roi_count=facts.roi_count or (reading.rois if alone else 0),
+    ), said
+
+
+def validate(xml: bytes) -> str:
+    """Return what ome-types says against a readable document, in one line; "" when it is valid.
+
+    ome-types checks against the schema and its own model, after bringing older schemas up to 2016-06.
+    Documents over :data:`MAX_VALIDATED` bytes are not validated.
+    """
+    if len(xml) > MAX_VALIDATED:
+        return ""
+    from ome_types import from_xml
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from_xml(_clean(xml), validate=True)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        return _one_line(error)
+    except (RuntimeError, AssertionError, etree.LxmlError) as error:
+        return _one_line(error)
+    return ""
+
+
+def _one_line(error: Exception) -> str:
+    """The first finding of a failed validation, without namespaces."""
+    text = str(error) or type(error).__name__
+    findings = [line.strip(" -") for line in text.splitlines() if line.startswith("  - ")]
+    line = findings[0] if findings else " ".join(text.split())
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return _SPACE.sub("", line)[:400] + more

@@ -1,0 +1,312 @@
+"""The header of a TIFF file, classic or BigTIFF: the first page's tags and the number of pages.
+
+Nothing of the pixels is read. Everything is bounded: damaged or hostile files end as SourceMalformed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from harvester.facts import ImageFacts, number, size
+from parfocal.errors import SourceMalformed
+from parfocal.model import Channel, Quantity
+
+MAX_DESCRIPTION = 64 * 1024 * 1024
+MAX_PAGES = 100_000
+_MAX_ENTRIES = 4096
+_MAX_OFFSETS = 65_536
+_HEAD = 4096
+_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_BIG_SIZES: Final = {16: 8, 17: 8, 18: 8}
+_CODES: Final = {3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_WIDTH, _HEIGHT, _BITS, _DESCRIPTION = 256, 257, 258, 270
+_SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 277, 282, 283, 296
+_SOFTWARE, _DATE, _FORMAT = 305, 306, 339
+_DATA = ((273, 279), (324, 325))
+_PRINT_RESOLUTIONS = {1, 72, 96, 100, 120, 144, 150, 200, 254, 300, 400, 600, 1200}
+
+
+class TiffHeader(Struct, frozen=True, omit_defaults=True):
+    """What the first page of a TIFF file says; ``complete`` is False when its pixels lie beyond the end."""
+
+    width: int
+    height: int
+    pages: int = 1
+    samples: int = 1
+    bits: int = 1
+    sample_format: int = 1
+    x_resolution: float = 0.0
+    y_resolution: float = 0.0
+    resolution_unit: int = 2
+    description: bytes = b""
+    software: str = ""
+    date: str = ""
+    complete: bool = True
+
+    @property
+    def is_ome(self) -> bool:
+        """Whether the description is OME-XML."""
+        return b"OME" in self.description[:4096] and self.description.rstrip(b"\0 \r\n\t").endswith(
+            b"OME>"
+        )
+
+
+class _Reader:
+    """Bounded reads at offsets of one open file, with byte order and word sizes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.length = os.fstat(descriptor).st_size
+        self.head = os.pread(descriptor, _HEAD, 0)
+        self.order, self.big = _byte_order(self.head)
+        first = "Q" if self.big else "I"
+        self.first = self.unpack(first, 8 if self.big else 4)[0]
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        if offset + length > self.length:
+            raise SourceMalformed(
+                f"the file ends at byte {self.length}, but {length} bytes at {offset} belong to it",
+                hint="the file is truncated or damaged; copy it again",
+            )
+        if offset + length <= len(self.head):
+            return self.head[offset : offset + length]
+        return os.pread(self.descriptor, length, offset)
+
+    def unpack(self, code: str, offset: int) -> tuple[int, ...]:
+        layout = struct.Struct(self.order + code)
+        content = self.bytes_at(offset, layout.size)
+        if len(content) < layout.size:
+            raise SourceMalformed("the file became shorter while it was read")
+        return layout.unpack(content)
+
+    def directory(self, offset: int) -> tuple[int, int, int]:
+        """Return (number of entries, offset of the first entry, offset of the next page's offset)."""
+        code, step, entry = ("Q", 8, 20) if self.big else ("H", 2, 12)
+        count = self.unpack(code, offset)[0]
+        if count > _MAX_ENTRIES or count == 0:
+            raise SourceMalformed(f"a page with {count} tags at byte {offset}")
+        return count, offset + step, offset + step + count * entry
+
+    def next_page(self, offset: int) -> int:
+        return self.unpack("Q" if self.big else "I", self.directory(offset)[2])[0]
+
+
+def _byte_order(head: bytes) -> tuple[str, bool]:
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 8:
+        raise SourceMalformed("not a TIFF file", hint="the first bytes of a TIFF file are II or MM")
+    magic = struct.unpack_from(order + "H", head, 2)[0]
+    if magic == 43 and len(head) >= 16:
+        return order, True
+    if magic != 42:
+        raise SourceMalformed(f"not a TIFF file: version {magic}, neither 42 nor 43")
+    return order, False
+
+
+Entry = tuple[int, int, int]
+"""Type, count, offset of the value."""
+
+
+def _entries(reader: _Reader, offset: int) -> dict[int, Entry]:
+    count, start, end = reader.directory(offset)
+    content = reader.bytes_at(start, end - start)
+    layout = struct.Struct(reader.order + ("HHQ8x" if reader.big else "HHI4x"))
+    inline, pointer = (8, "Q") if reader.big else (4, "I")
+    found: dict[int, Entry] = {}
+    for index in range(count):
+        tag, kind, number_of = layout.unpack_from(content, index * layout.size)
+        width = _SIZES.get(kind) or _BIG_SIZES.get(kind)
+        if width is None:
+            continue
+        place = start + index * layout.size + layout.size - inline
+        if width * number_of > inline:
+            place = reader.unpack(pointer, place)[0]
+        found.setdefault(tag, (kind, number_of, place))
+    return found
+
+
+def _integers(reader: _Reader, entry: Entry | None, most: int = 16) -> tuple[int, ...]:
+    if entry is None:
+        return ()
+    kind, count, place = entry
+    code = _CODES.get(kind)
+    return reader.unpack(f"{min(count, most)}{code}", place) if code and count else ()
+
+
+def _integer(reader: _Reader, entry: Entry | None, default: int) -> int:
+    values = _integers(reader, entry, 1)
+    return values[0] if values else default
+
+
+def _text(reader: _Reader, entry: Entry | None, most: int) -> bytes:
+    if entry is None or entry[0] not in (1, 2, 7):
+        return b""
+    if entry[1] > most:
+        raise SourceMalformed(f"a text of {entry[1]} bytes; at most {most} are read")
+    return reader.bytes_at(entry[2], entry[1]).rstrip(b"\0")
+
+
+def _ratio(reader: _Reader, entry: Entry | None) -> float:
+    if entry is None or entry[0] != 5 or entry[1] < 1:
+        return 0.0
+    over, under = reader.unpack("II", entry[2])
+    return over / under if under else 0.0
+
+
+def _complete(reader: _Reader, entries: dict[int, Entry]) -> bool:
+    for offsets, lengths in _DATA:
+        if offsets in entries and lengths in entries:
+            starts = _integers(reader, entries[offsets], _MAX_OFFSETS)
+            counts = _integers(reader, entries[lengths], _MAX_OFFSETS)
+            return all(a + b <= reader.length for a, b in zip(starts, counts, strict=False))
+    return True
+
+
+def _count_pages(reader: _Reader) -> int:
+    seen: set[int] = set()
+    offset = reader.first
+    while offset and len(seen) < MAX_PAGES:
+        if offset in seen:
+            raise SourceMalformed(f"the pages form a loop at byte {offset}")
+        seen.add(offset)
+        offset = reader.next_page(offset)
+    return len(seen)
+
+
+def _read(reader: _Reader) -> TiffHeader:
+    entries = _entries(reader, reader.first)
+    get: Callable[[int], Entry | None] = entries.get
+    width, height = _integer(reader, get(_WIDTH), 0), _integer(reader, get(_HEIGHT), 0)
+    if size(width) is None or size(height) is None:
+        raise SourceMalformed(f"an image of {width} x {height} pixels")
+    header = TiffHeader(
+        width=width,
+        height=height,
+        samples=_integer(reader, get(_SAMPLES), 1),
+        bits=_integer(reader, get(_BITS), 1),
+        sample_format=_integer(reader, get(_FORMAT), 1),
+        x_resolution=_ratio(reader, get(_X_RESOLUTION)),
+        y_resolution=_ratio(reader, get(_Y_RESOLUTION)),
+        resolution_unit=_integer(reader, get(_UNIT), 2),
+        description=_text(reader, get(_DESCRIPTION), MAX_DESCRIPTION),
+        software=_text(reader, get(_SOFTWARE), 65_536).decode("utf-8", "replace"),
+        date=_text(reader, get(_DATE), 64).decode("ascii", "replace"),
+        complete=_complete(reader, entries),
+    )
+    return header
+
+
+def read_header(path: Path | str) -> TiffHeader:
+    """Read the first page's tags of a TIFF file; pages are counted unless its text is OME-XML.
+
+    Raises SourceMalformed for what is no TIFF file or is damaged, OSError when it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        reader = _Reader(descriptor)
+        header = _read(reader)
+        if header.is_ome:
+            return header
+        from msgspec.structs import replace
+
+        return replace(header, pages=_count_pages(reader))
+    except struct.error as error:
+        raise SourceMalformed(f"damaged TIFF header: {error}") from error
+    finally:
+        os.close(descriptor)
+
+
+_PIXEL_TYPES = {
+    (1, 1): "bit",
+    (8, 1): "uint8",
+    (16, 1): "uint16",
+    (32, 1): "uint32",
+    (8, 2): "int8",
+    (16, 2): "int16",
+    (32, 2): "int32",
+    (32, 3): "float",
+    (64, 3): "double",
+    (64, 6): "complex",
+    (128, 6): "double-complex",
+}
+_PAIR = re.compile(r"^(\w+)=(.*)$", re.MULTILINE)
+_DATE_PARTS = re.compile(r"^(\d{4})[:-](\d\d)[:-](\d\d)")
+
+
+def day(text: str) -> str:
+    """Return the day of a TIFF or ISO date as YYYY-MM-DD; "" when there is none.
+
+    >>> day("2009:09:14 11:36:58")
+    '2009-09-14'
+    """
+    match = _DATE_PARTS.match(text.strip())
+    if not match or not (1 <= int(match[2]) <= 12 and 1 <= int(match[3]) <= 31):
+        return ""
+    return "-".join(match.groups())
+
+
+def _resolution(header: TiffHeader, resolution: float) -> Quantity | None:
+    """A pixel's size from the resolution tags, unless they are a printer's dots per inch."""
+    if resolution <= 0 or header.resolution_unit not in (2, 3):
+        return None
+    if round(resolution, 2) in _PRINT_RESOLUTIONS:
+        return None
+    per = 25_400.0 if header.resolution_unit == 2 else 10_000.0
+    value = per / resolution
+    return Quantity(round(value, 9), "µm") if 1e-6 < value < 1e6 else None
+
+
+def _imagej_size(resolution: float, unit: str) -> Quantity | None:
+    named = {"\\u00B5m": "µm", "micron": "µm", "microns": "µm", "um": "µm"}.get(unit, unit)
+    if resolution <= 0 or named in ("", "pixel", "pixels", "inch"):
+        return None
+    return Quantity(round(1 / resolution, 9), named)
+
+
+def _imagej_facts(header: TiffHeader, pairs: dict[str, str]) -> ImageFacts:
+    unit = pairs.get("unit", "")
+    spacing = number(pairs.get("spacing"))
+    interval = number(pairs.get("finterval"))
+    across = _imagej_size(header.x_resolution, unit)
+    return ImageFacts(
+        size_z=size(pairs.get("slices")) or 1,
+        size_c=size(pairs.get("channels")) or header.samples,
+        size_t=size(pairs.get("frames")) or 1,
+        pixel_size_x=across,
+        pixel_size_y=_imagej_size(header.y_resolution, unit),
+        pixel_size_z=Quantity(spacing, across.unit) if spacing and across else None,
+        time_increment=Quantity(interval, "s") if interval and interval > 0 else None,
+        dimension_order="XYCZT",
+    )
+
+
+def facts_of(header: TiffHeader) -> ImageFacts:
+    """Return what a TIFF file without OME-XML says about its image; ImageJ's own text is understood."""
+    text = header.description.decode("utf-8", "replace")
+    plain = ImageFacts(
+        format="TIFF",
+        size_x=header.width,
+        size_y=header.height,
+        size_c=size(header.samples),
+        size_t=1,
+        size_z=header.pages,
+        pixel_type=_PIXEL_TYPES.get((header.bits, header.sample_format), ""),
+        pixel_size_x=_resolution(header, header.x_resolution),
+        pixel_size_y=_resolution(header, header.y_resolution),
+        date=day(header.date),
+        channels=tuple(Channel(name=name) for name in ("red", "green", "blue"))
+        if header.samples == 3
+        else (),
+    )
+    if text.startswith("ImageJ="):
+        return _imagej_facts(header, dict(_PAIR.findall(text))).or_else(plain)
+    if text.startswith(("<", "{")) or len(text) > 10_000:
+        return plain
+    return ImageFacts(description=text.strip()).or_else(plain)
