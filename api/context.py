@@ -1,0 +1,72 @@
+"""What every view needs of the running application: the catalogue behind it, and its addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from flask import current_app, g
+
+from parfocal.errors import ConfigError, PluginMissing
+from parfocal.identifiers import RecordId, record_iri, record_path, source_of
+from parfocal.model import Image, Record
+
+if TYPE_CHECKING:
+    from parfocal.catalogue import Catalogue
+
+KEY = "parfocal"
+
+
+def catalogue() -> Catalogue:
+    """Return the catalogue that this application serves."""
+    return cast("Catalogue", current_app.extensions[KEY])
+
+
+def base_url() -> str:
+    """Return the public address, without a slash at the end."""
+    return catalogue().settings.base_url
+
+
+def can_draw(record: Record) -> bool:
+    """Whether the record is an image whose kind of source makes thumbnails."""
+    if not isinstance(record, Image):
+        return False
+    known: dict[str, bool] = g.setdefault("drawing_sources", {})
+    name = source_of(record.id)
+    if name not in known:
+        known[name] = _draws(name)
+    return known[name]
+
+
+def _draws(source: str) -> bool:
+    if source not in {settings.name for settings in catalogue().settings.sources}:
+        return False
+    try:
+        return hasattr(catalogue().source(source), "thumbnail")
+    except (ConfigError, PluginMissing):
+        return False
+
+
+def thumbnail_address(record: Record) -> str:
+    """Return where a small picture of a record is: here when it can be drawn, else as harvested."""
+    if can_draw(record):
+        return f"{record_iri(record.id, base_url())}/thumbnail"
+    return record.thumbnail if is_web_address(record.thumbnail) else ""
+
+
+def thumbnail_path(identifier: RecordId, size: int) -> str:
+    """Return the path of a picture for a page: a thumbnail, or else a pattern."""
+    return f"{record_path(identifier)}/thumbnail?size={size}&fallback=pattern"
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a harvested text may stand as a link: http or https, with a host.
+
+    >>> is_web_address("javascript:alert(1)"), is_web_address("https://example.org/a")
+    (False, True)
+    """
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
