@@ -6,6 +6,7 @@ Index mappings, query checks, API docs and facets derive from it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -281,6 +282,7 @@ def plain_key(key: str) -> str:
     return " ".join((match.group(1) if match else key).replace("_", " ").lower().split())
 
 
+@lru_cache(maxsize=65_536)
 def field_of_key(key: str) -> Field | None:
     """Return the field that a source key's values belong to; None for other keys.
 
@@ -351,7 +353,7 @@ def keywords_of(record: Record) -> dict[str, tuple[str, ...]]:
         values["format"] = [record.format]
         values["pixel_type"] = [record.pixel_type]
     for pair in record.key_values:
-        field = _BY_KEY.get(plain_key(pair.key))
+        field = field_of_key(pair.key)
         if field is not None and field.type == "keyword":
             values.setdefault(field.name, []).append(pair.value)
     return {
@@ -363,7 +365,7 @@ def texts_of(record: Record) -> dict[str, tuple[str, ...]]:
     """Return a record's own texts of the term fields, from its key-values, as written."""
     values: dict[str, dict[str, None]] = {}
     for pair in record.key_values:
-        field = _BY_KEY.get(plain_key(pair.key))
+        field = field_of_key(pair.key)
         if field is not None and field.type == "term" and pair.value:
             values.setdefault(field.name, {})[pair.value] = None
     return {name: tuple(texts) for name, texts in values.items()}
