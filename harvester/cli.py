@@ -38,14 +38,15 @@ def harvest(
             "no source is configured", hint="add a [[sources]] table to parfocal.toml"
         )
     with Catalogue.open(settings) as catalogue, bars() as show:
-        reports = list(
-            harvest_sources(catalogue, names, full=full, allow_shrink=allow_shrink, progress=show)
-        )
+        reports = []
+        for report in harvest_sources(
+            catalogue, names, full=full, allow_shrink=allow_shrink, progress=show
+        ):
+            reports.append(report)
+            if not as_json:
+                _print_report(report)
     if as_json:
         print_json(reports)
-    else:
-        for report in reports:
-            _print_report(report)
     ctx.exit(_exit_code(reports))
 
 

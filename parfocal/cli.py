@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from parfocal import __version__, config, registry
-from parfocal.errors import ConfigError, ParfocalError
+from parfocal.errors import ConfigError, ParfocalError, PluginMissing
 
 _EXAMPLE = """\
 # Settings of parfocal; every one is described in docs/configuration.md.
@@ -47,8 +47,20 @@ class Commands(click.Group):
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in registry.names("commands"):
             return own
-        command: click.Command = registry.load("commands", cmd_name)
+        try:
+            command: click.Command = registry.load("commands", cmd_name)
+        except PluginMissing as error:
+            return _missing(cmd_name, error)
         return command
+
+
+def _missing(name: str, error: PluginMissing) -> click.Command:
+    """Stand in for a command whose extra is not installed, so that the others still work."""
+
+    def refuse() -> NoReturn:
+        raise error
+
+    return click.Command(name, callback=refuse, help=f"Not installed: {error.hint}")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

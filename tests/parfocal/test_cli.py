@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+
+from parfocal import registry
+from parfocal.cli import main
+from parfocal.errors import PluginMissing
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    return caught.value.code
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_init_writes_a_file_once(folder, capsys):
+    assert run("init") == 0
+    assert "[[sources]]" in (folder / "parfocal.toml").read_text()
+    assert run("init") == 2
+    assert "there already" in capsys.readouterr().err
+
+
+def test_config_show_names_every_setting(folder, capsys):
+    assert run("config", "show") == 0
+    out = capsys.readouterr().out
+    assert "search.engine" in out
+    assert "(default)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "x"], "run parfocal harvest first"),
+        (["harvest"], "no source is configured"),
+        (["--config", "none.toml", "search", "x"], "no such configuration file"),
+        (["show", "nonsense"], "run parfocal harvest first"),
+        (["sparql"], "give a query"),
+    ],
+)
+def test_wrong_use_gives_message_and_hint(folder, capsys, arguments, words):
+    assert run(*arguments) in (2, 4)
+    err = capsys.readouterr().err
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_unknown_option_is_a_usage_error(folder, capsys):
+    assert run("harvest", "--nonsense") == 2
+    assert "--nonsense" in capsys.readouterr().err
+
+
+def test_broken_configuration_stops_with_two(folder, capsys):
+    (folder / "parfocal.toml").write_text("colour = 1")
+    assert run("sources", "list") == 2
+    assert "colour: unknown setting" in capsys.readouterr().err
+
+
+def test_missing_extra_becomes_a_hint(monkeypatch):
+    error = ModuleNotFoundError("x", name="elasticsearch.helpers")
+    assert registry.missing_extra(error, "it").hint == "pip install 'parfocal[elastic]'"
+    with pytest.raises(PluginMissing) as caught:
+        registry.load("search", "nonsense")
+    assert "tantivy" in caught.value.hint
+
+
+def test_help_of_the_real_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "parfocal", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("harvest", "search", "sparql", "serve", "publish", "config", "init"):
+        assert command in done.stdout
