@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lxml import etree
+from typing import Any, TypeAlias
 
-Element = etree._Element
+Element: TypeAlias = Any
+"""An lxml element; lxml ships no types."""
 
 
 def name_of(element: Element) -> str:

@@ -167,14 +167,15 @@ def read_image(attributes: Json, array: Json, labels: Iterable[str] = ()) -> Ima
     sizes = _sizes(axes, shape if isinstance(shape, list) else [])
     lengths = _lengths(axes, _scale(multiscale, len(axes)))
     names = "".join(str(axis["name"]) for axis in axes)
+    one = 1 if sizes else None
     return ImageFacts(
         title=words(multiscale.get("name")),
         format="OME-Zarr",
         size_x=sizes.get("x"),
         size_y=sizes.get("y"),
-        size_z=sizes.get("z", 1),
-        size_c=sizes.get("c", 1),
-        size_t=sizes.get("t", 1),
+        size_z=sizes.get("z", one),
+        size_c=sizes.get("c", one),
+        size_t=sizes.get("t", one),
         pixel_type=_pixel_type(array),
         dimension_order=names[::-1].upper() if len(names) == len(axes) else "",
         pixel_size_x=lengths.get("x"),
@@ -197,6 +198,16 @@ def _axes(multiscale: Json, array: Json) -> list[Json]:
         given = list("tczyx")[-len(shape) :] if isinstance(shape, list) and shape else []
     axes = [axis if isinstance(axis, dict) else {"name": words(axis)} for axis in given]
     return [{**axis, "name": words(axis.get("name"))} for axis in axes][:10]
+
+
+def axes_of(multiscale: Json, shape: list[int]) -> str:
+    """Return the axes of an image's arrays as upper-case letters; other axes as ``?``.
+
+    >>> axes_of({"axes": [{"name": "c"}, {"name": "y"}, {"name": "x"}]}, [2, 64, 64])
+    'CYX'
+    """
+    names = [axis["name"].upper() for axis in _axes(multiscale, {"shape": shape})]
+    return "".join(name if name in ("T", "C", "Z", "Y", "X") else "?" for name in names)
 
 
 def _sizes(axes: list[Json], shape: list[object]) -> dict[str, int | None]:

@@ -76,12 +76,15 @@ def checked(path: str) -> str:
 def _document(tree: Tree, group: str, path: str, into: dict[str, bytes]) -> bool:
     """Read the metadata of a group or array at a path within a group; False when there is none."""
     prefix = f"{path}/" if path else ""
+    found = False
     for name in ("zarr.json", ".zattrs", ".zarray"):
         content = tree.read(f"{group}/{prefix}{name}")
         if content is not None:
             into[prefix + name] = content
-            return True
-    return False
+            found = True
+            if name == "zarr.json":
+                break
+    return found
 
 
 def _add_image(tree: Tree, group: str, path: str, into: dict[str, bytes]) -> None:
