@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -55,8 +56,9 @@ def _load_all(
     done: list[OntologySummary] = []
     failed: list[OntologyInvalid] = []
     for number, path in enumerate(files):
+        shown = partial(show, "terms", number, len(files))
         try:
-            summary = store.load(read(path), lambda terms: show("terms", number, len(files), terms))
+            summary = store.load(read(path), shown)
         except OntologyInvalid as error:
             failed.append(error)
             continue

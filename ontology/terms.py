@@ -6,7 +6,8 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,8 +84,9 @@ class SqliteTermStore:
 
     def descendants(self, curie: Curie) -> frozenset[Curie]:
         """Return all terms below over is_a, with the term itself if it is known or has any."""
-        below = self._closure(_DOWN, curie)
-        return below | {curie} if below or self.get(curie) else frozenset()
+        with self._snapshot():
+            below = self._closure(_DOWN, curie)
+            return below | {curie} if below or self.get(curie) else frozenset()
 
     def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:
         """Return terms with a label or synonym that begins with the text, shortest first.
@@ -98,8 +100,9 @@ class SqliteTermStore:
             "SELECT folded FROM (SELECT DISTINCT folded FROM name WHERE folded >= ? AND folded < ?"
             " ORDER BY folded LIMIT ?) ORDER BY length(folded), folded"
         )
-        rows = self._rows(names, (wanted, wanted + "\U0010ffff", _SCANNED))
-        return suggestions(((name, self._named(name)) for (name,) in rows), self.get, limit)
+        with self._snapshot():
+            rows = self._rows(names, (wanted, wanted + "\U0010ffff", _SCANNED))
+            return suggestions(((name, self._named(name)) for (name,) in rows), self.get, limit)
 
     def ontologies(self) -> tuple[OntologySummary, ...]:
         """Return what is loaded, by name."""
@@ -154,6 +157,20 @@ class SqliteTermStore:
         with database.translated(str(self._path)):
             return self._connection().execute(sql, parameters).fetchall()
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let all statements of one answer see the same state, whatever is loaded meanwhile."""
+        connection = self._connection()
+        if connection.in_transaction:
+            yield
+            return
+        with database.translated(str(self._path)):
+            connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("COMMIT")
+
     def _cached(self, kind: str, key: object, compute: Callable[[], Answer]) -> Answer:
         """Return a remembered answer; all are forgotten when any process has loaded something."""
         with database.translated(str(self._path)):
@@ -167,7 +184,8 @@ class SqliteTermStore:
         if place in self._cache:
             answer: Answer = self._cache[place]
             return answer
-        answer = compute()
+        with self._snapshot():
+            answer = compute()
         with self._lock:
             if epoch == self._epoch:
                 if len(self._cache) >= _CACHED:
