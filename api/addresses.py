@@ -1,4 +1,4 @@
-"""The state of the search page is its address: reading it, and the address of every neighbouring state."""
+"""The state of the search page is its address: reading it, and addresses of states beside it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class State(Struct, frozen=True):
         return bool(self.q.strip() or self.filters or self.level)
 
     def address(self, **changes: object) -> str:
-        """Return the address of this state with some members changed; another question starts anew."""
+        """Return the address of this state with members changed; another question starts anew."""
         if not {"after", "view", "columns", "more"} & changes.keys():
             changes["after"] = ""
         changed = msgspec.structs.replace(self, **changes)
@@ -94,7 +94,9 @@ class State(Struct, frozen=True):
 
     def toggled(self, one: Filter) -> str:
         """Return the address with a filter added, or removed if it is there."""
-        return self.without(one) if one in self.filters else self.address(filters=(*self.filters, one))
+        return (
+            self.without(one) if one in self.filters else self.address(filters=(*self.filters, one))
+        )
 
 
 def _filter(text: str) -> Filter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from flask import current_app, g
+from flask import Response, current_app, g, request
 
 from parfocal.errors import ConfigError, PluginMissing
 from parfocal.identifiers import RecordId, record_iri, record_path, source_of
@@ -25,6 +25,12 @@ def catalogue() -> Catalogue:
 def base_url() -> str:
     """Return the public address, without a slash at the end."""
     return catalogue().settings.base_url
+
+
+def conditional(response: Response) -> Response:
+    """Return the response, or 304 when the asker has it already."""
+    response.make_conditional(request)
+    return response
 
 
 def can_draw(record: Record) -> bool:

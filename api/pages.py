@@ -18,9 +18,10 @@ from api.sources import problem_page
 from api.viewers import viewer
 from parfocal.answers import SearchAnswer
 from parfocal.errors import QueryInvalid
+from parfocal.fields import require_field
 from parfocal.identifiers import RecordId
 from parfocal.model import Record
-from parfocal.query import FacetRequest, FacetValue, Query
+from parfocal.query import FacetRequest, FacetValue, FieldMatch, Query
 
 blueprint = Blueprint("pages", __name__)
 
@@ -59,10 +60,8 @@ def _cards(answer: SearchAnswer) -> list[Card]:
     return [card(hit, best.get(hit.best) if hit.best else None) for hit in answer.hits]
 
 
-def _facets(
-    state: State, asked: Query, answer: SearchAnswer
-) -> dict[str, tuple[FacetValue, ...]]:
-    """Return facet values; a filtered facet is counted as if it were not, so that values can be added."""
+def _facets(state: State, asked: Query, answer: SearchAnswer) -> dict[str, tuple[FacetValue, ...]]:
+    """Return facet values; a filtered field is counted as if it were not, to add values."""
     found = dict(answer.facets)
     for field in dict.fromkeys(one.field for one in state.filters):
         if field in addresses.FACETS:
@@ -71,11 +70,23 @@ def _facets(
     return {name: found[name] for name in addresses.FACETS if found.get(name)}
 
 
+def _label(one: Filter) -> str:
+    """Return what to call a filter's value that no facet on the page names."""
+    field = FacetRequest(one.field, addresses.MORE_SIZE)
+    if not require_field(one.field).facet:
+        return one.value
+    query = Query(FieldMatch(one.field, "is", (one.value,)), facets=(field,), size=1)
+    values = catalogue().search(query, viewer()).facets.get(one.field, ())
+    return next((v.label for v in values if v.value == one.value and v.label), one.value)
+
+
 def _labels(state: State, facets: dict[str, tuple[FacetValue, ...]]) -> dict[Filter, str]:
     known = {
-        Filter(name, value.value): value.label for name, values in facets.items() for value in values
+        Filter(name, value.value): value.label
+        for name, values in facets.items()
+        for value in values
     }
-    return {one: known.get(one, one.value) for one in state.filters}
+    return {one: known.get(one) or _label(one) for one in state.filters}
 
 
 def _refused(state: State, error: QueryInvalid) -> Response:

@@ -16,7 +16,7 @@ SEARCH = ("q", "level", "facet", "sort", "size", "after", "expand", "format")
 
 
 def refuse_unknown(allowed: Collection[str], repeated: Collection[str] = ()) -> None:
-    """Raise ParameterInvalid for a parameter that this address does not have, or that comes twice."""
+    """Raise ParameterInvalid for a parameter that is unknown here, or that comes twice."""
     for name in request.args:
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details for programs, and as pages for people; never with status 200."""
+"""Errors as RFC 9457 problem details for programs and as pages for people; never status 200."""
 
 from __future__ import annotations
 
@@ -142,13 +142,11 @@ def _known(error: ParfocalError) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
-    if error.code is None or error.code < 400:
-        return Response.force_type(error.get_response(), request.environ)
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
     details = {
         "type": "about:blank",
         "title": error.name,
-        "status": error.code,
+        "status": error.code or 500,
         "detail": error.description or error.name,
         "retryable": False,
     }

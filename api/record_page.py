@@ -15,7 +15,7 @@ from api import parameters
 from api.cards import Picture, picture_of, safe_links
 from api.context import base_url, catalogue
 from api.viewers import viewer
-from api.words import quantity, title_of
+from api.words import TIMES, quantity, title_of
 from parfocal.answers import HitAnnotation, RecordView
 from parfocal.identifiers import native_of, record_iri, source_of
 from parfocal.interfaces import Change
@@ -74,12 +74,12 @@ def _image_facts(image: Image) -> list[tuple[str, str]]:
     lens = image.objective
     objective = ""
     if lens is not None:
-        shown = f"{lens.magnification:g}×" if lens.magnification else ""
+        shown = f"{lens.magnification:g}\u00d7" if lens.magnification else ""
         aperture = f"NA {lens.numerical_aperture:g}" if lens.numerical_aperture else ""
         objective = " ".join(filter(None, (shown, aperture, lens.immersion, lens.model)))
     return [
-        ("Size", " × ".join(axes)),
-        ("Pixel size", " × ".join(quantity(side) for side in sides if side)),
+        ("Size", TIMES.join(axes)),
+        ("Pixel size", TIMES.join(quantity(side) for side in sides if side)),
         ("Time step", quantity(image.time_increment)),
         ("Pixel type", image.pixel_type),
         ("Order of axes", image.dimension_order),
@@ -95,7 +95,7 @@ def _image_facts(image: Image) -> list[tuple[str, str]]:
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:
-    facts = [("Kind", record.ome_type)]
+    facts: list[tuple[str, str]] = [("Kind", record.ome_type)]
     if isinstance(record, Image):
         facts += _image_facts(record)
     else:
@@ -166,7 +166,9 @@ def _core(record: Record) -> Record:
         links=(),
         creators=record.creators[:20],
     )
-    return shorter if isinstance(shorter, Dataset) else msgspec.structs.replace(shorter, channels=())
+    return (
+        shorter if isinstance(shorter, Dataset) else msgspec.structs.replace(shorter, channels=())
+    )
 
 
 def _search_inside(record: Record) -> str:

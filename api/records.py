@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from api import parameters, thumbnails
-from api.context import base_url, catalogue
+from api.context import base_url, catalogue, conditional
 from api.record_page import record_page
 from api.viewers import viewer
 from parfocal import registry
@@ -91,7 +91,7 @@ def record(path: str) -> Response:
     """Answer for a record; the whole path is tried as an identifier before a suffix is cut off."""
     view = look_up(path)
     if view is not None:
-        return _negotiated(view).make_conditional(request)
+        return conditional(_negotiated(view))
     if path.endswith(PICTURE):
         view = look_up(path.removesuffix(PICTURE))
         if view is not None:
@@ -99,14 +99,16 @@ def record(path: str) -> Response:
     response = _by_suffix(path)
     if response is None:
         raise _missing(path)
-    return response.make_conditional(request)
+    return conditional(response)
 
 
 @blueprint.get("/context.jsonld")
 def context() -> Response:
     """Return the JSON-LD context, generated from the model."""
     parameters.refuse_unknown(())
-    response = Response(msgspec.json.encode({"@context": jsonld_context()}), mimetype="application/ld+json")
+    response = Response(
+        msgspec.json.encode({"@context": jsonld_context()}), mimetype="application/ld+json"
+    )
     response.add_etag()
     response.headers["Access-Control-Allow-Origin"] = "*"
-    return response.make_conditional(request)
+    return conditional(response)

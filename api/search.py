@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
@@ -11,18 +9,19 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, stream_with_context
 
-from api import parameters, shapes
-from api.context import catalogue
+from api import parameters
+from api.context import catalogue, thumbnail_address
 from api.problems import ParameterInvalid
 from api.viewers import viewer
-from parfocal.answers import Hit
+from parfocal import shapes
+from parfocal.answers import Hit, SearchAnswer
 from parfocal.errors import QueryInvalid
+from parfocal.formats import csv_rows
 from parfocal.query import Query
 from parfocal.query_json import parse_json
 
 blueprint = Blueprint("search", __name__, url_prefix="/api/v1")
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv"}
-ROWS_A_CHUNK = 200
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -30,24 +29,27 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
-def _csv(hits: Iterator[Hit]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(shapes.COLUMNS)
-    for number, found in enumerate(hits, 1):
-        writer.writerow(shapes.row(found))
-        if number % ROWS_A_CHUNK == 0:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+def hit_shape(found: Hit) -> dict[str, Any]:
+    """Return a hit with the address of its picture here, if this server can draw it."""
+    return {**shapes.hit(found), "thumbnail": thumbnail_address(found.record)}
+
+
+def answer_shape(query: Query, text: str | None, answer: SearchAnswer) -> dict[str, Any]:
+    """Return an answer as the API gives it."""
+    shape = shapes.search_answer(query, text, answer)
+    return {**shape, "hits": [hit_shape(found) for found in answer.hits]}
+
+
+def _lines(hits: Iterator[Hit]) -> Iterator[bytes]:
+    for found in hits:
+        yield msgspec.json.encode(hit_shape(found)) + b"\n"
 
 
 def _stream(query: Query, form: str) -> Response:
     """Stream every hit; the first one is fetched before the status is sent, so that errors show."""
     hits = catalogue().stream(query, viewer())
     rest = chain(list(islice(hits, 1)), hits)
-    body: Iterator[str] | Iterator[bytes] = _csv(rest) if form == "csv" else shapes.lines(rest)
+    body = csv_rows(rest) if form == "csv" else _lines(rest)
     response = Response(stream_with_context(body), mimetype=FORMATS[form])
     response.headers["Content-Disposition"] = f'attachment; filename="parfocal.{form}"'
     return response
@@ -66,7 +68,7 @@ def by_address() -> Response:
             )
         return _stream(query, form)
     answer = catalogue().search(query, viewer())
-    return json_response(shapes.search_answer(query, parameters.text("q"), answer))
+    return json_response(answer_shape(query, parameters.text("q"), answer))
 
 
 @blueprint.post("/search")
@@ -79,7 +81,7 @@ def by_body() -> Response:
         raise QueryInvalid(f"the body is not JSON: {error}", hint="send a JSON object") from error
     query = parse_json(asked)
     answer = catalogue().search(query, viewer())
-    return json_response(shapes.search_answer(query, None, answer))
+    return json_response(answer_shape(query, None, answer))
 
 
 @blueprint.get("/suggest")

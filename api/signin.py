@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from api import parameters
 from api.viewers import (
@@ -69,6 +69,6 @@ def sign_out() -> Response:
     """Forget the session."""
     parameters.refuse_unknown(())
     door().check_form(request.cookies.get(FORM_COOKIE, ""), request.form.get("sign", ""))
-    response = Response.force_type(redirect("/", 303))
+    response = Response(status=303, headers={"Location": "/"})
     response.delete_cookie(COOKIE, httponly=True, samesite="Lax")
     return response

@@ -13,7 +13,7 @@ from parfocal.answers import SearchAnswer
 from parfocal.query import Query
 from parfocal.query_print import format_clause
 
-_PYTHON = '''\
+_PYTHON = """\
 import json
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -24,7 +24,7 @@ with urlopen({address} + "?" + urlencode(question)) as answer:
 print(result["total"])
 for hit in result["hits"]:
     print(hit["id"], hit["title"])
-'''
+"""
 
 
 class Snippets(Struct, frozen=True):

@@ -30,9 +30,11 @@ def source_shape(source: SourceView) -> dict[str, Any]:
 
 
 def problem_page(name: str, after: int, limit: int) -> list[tuple[int, Problem]]:
-    """Return numbered problems of a source's last run; RecordNotFound when it is not to be known."""
+    """Return problems of the last run; RecordNotFound when the source is not to be known."""
     if not any(source.name == name for source in catalogue().sources(viewer())):
-        raise RecordNotFound(f"there is no source {name[:100]!r}", hint="/api/v1/sources lists them")
+        raise RecordNotFound(
+            f"there is no source {name[:100]!r}", hint="/api/v1/sources lists them"
+        )
     return catalogue().store.problems(name, after=after, limit=limit)
 
 
@@ -40,7 +42,9 @@ def problem_page(name: str, after: int, limit: int) -> list[tuple[int, Problem]]
 def sources() -> Response:
     """Return all sources that the viewer may know of."""
     parameters.refuse_unknown(())
-    return json_response({"sources": [source_shape(source) for source in catalogue().sources(viewer())]})
+    return json_response(
+        {"sources": [source_shape(source) for source in catalogue().sources(viewer())]}
+    )
 
 
 @blueprint.get("/<name>/problems")

@@ -1,4 +1,4 @@
-"""``/sparql``: the SPARQL 1.1 protocol for programs, and a page with editor and table for people."""
+"""``/sparql``: the SPARQL 1.1 protocol for programs, and a page with an editor for people."""
 
 from __future__ import annotations
 

@@ -117,5 +117,3 @@ def query_page(text: str) -> Response:
         downloads="/sparql?" + urlencode({"query": text}),
     )
     return Response(page, error.status if error else 200, mimetype="text/html")
-
-

@@ -26,7 +26,7 @@ PROLOGUE = "".join(f"PREFIX {name}: <{PREFIXES[name]}>\n" for name in _USED)
 
 
 def literal(text: str) -> str:
-    """Return a text as a SPARQL string, whatever is in it.
+    r"""Return a text as a SPARQL string, whatever is in it.
 
     >>> literal('5" \\\\')
     '"5\\\\" \\\\\\\\"'
@@ -89,9 +89,7 @@ class _Writer:
     def _pair(self, key: str | None, op: str, value: str, indent: str) -> str:
         pair, name, text = self._fresh("pair"), self._fresh("key"), self._fresh("value")
         lower = literal(value.lower())
-        test = (
-            f"LCASE({text}) = {lower}" if op == "equals" else f"CONTAINS(LCASE({text}), {lower})"
-        )
+        test = f"LCASE({text}) = {lower}" if op == "equals" else f"CONTAINS(LCASE({text}), {lower})"
         same = "" if key is None else f" && LCASE({name}) = {literal(key.lower())}"
         return (
             f"{indent}?record parfocal:keyValue {pair} .\n"

@@ -1,21 +1,24 @@
-"""Small pictures, drawn on demand by the kind of source that the image comes from, kept on disk, bounded."""
+"""Small pictures, drawn on demand by the image's kind of source, kept on disk, bounded."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import threading
 import time
 from pathlib import Path
+from typing import cast
+
 from flask import Response, current_app, request
+
 from api import parameters
-from api.context import can_draw, catalogue
+from api.context import can_draw, catalogue, conditional
 from api.patterns import standalone
 from api.problems import PictureMissing
 from parfocal.answers import RecordView
 from parfocal.errors import ParfocalError
 from parfocal.identifiers import source_of
+from parfocal.interfaces import SupportsThumbnail
 from parfocal.model import Record, encode
 
 KEY = "parfocal-pictures"
@@ -30,7 +33,9 @@ DRAWN_AT_ONCE = 2
 class PictureCache:
     """PNG files in a folder; the oldest go when there are too many."""
 
-    def __init__(self, folder: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, folder: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._folder = folder
         self._max_files = max_files
         self._max_bytes = max_bytes
@@ -57,7 +62,7 @@ class PictureCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(picture)
-            os.replace(fresh, path)
+            fresh.replace(path)
         except OSError:
             fresh.unlink(missing_ok=True)
             return
@@ -83,9 +88,7 @@ class PictureCache:
 
 
 def _cache() -> PictureCache:
-    cache = current_app.extensions[KEY]
-    assert isinstance(cache, PictureCache)
-    return cache
+    return cast("PictureCache", current_app.extensions[KEY])
 
 
 def picture(record: Record, size: int) -> bytes:
@@ -99,10 +102,10 @@ def picture(record: Record, size: int) -> bytes:
     kept = _cache().get(digest.hexdigest())
     if kept is not None:
         return kept
-    draw = getattr(catalogue().source(source_of(record.id)), "thumbnail")
+    source = cast("SupportsThumbnail", catalogue().source(source_of(record.id)))
     with _cache().drawing:
         try:
-            drawn: bytes = draw(record, size)
+            drawn = source.thumbnail(record, size)
         except ParfocalError as error:
             raise PictureMissing("the picture cannot be drawn from the file") from error
     _cache().put(digest.hexdigest(), drawn)
@@ -125,4 +128,4 @@ def answer(view: RecordView) -> Response:
     response = _picture_or_pattern(view.record, int(parameters.choice("size", "256", SIZES)))
     response.add_etag()
     response.headers["Cache-Control"] = "private, max-age=3600"
-    return response.make_conditional(request)
+    return conditional(response)

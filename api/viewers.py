@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token, a session cookie from the sign-in page, or nobody in particular."""
+"""Who is asking: a bearer token, a session cookie from the sign-in page, or nobody."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Door:
         return str(self._sessions.dumps(self._digest(token)))
 
     def by_session(self, cookie: str) -> Viewer | None:
-        """Return the viewer of a cookie; None when it is forged, old, or its token was withdrawn."""
+        """Return the viewer of a cookie; None when it is forged, old, or its token withdrawn."""
         try:
             digest = self._sessions.loads(cookie, max_age=SESSION_SECONDS)
         except BadSignature:
@@ -116,7 +116,7 @@ def open_door(settings: Settings) -> Door:
 
 def door() -> Door:
     """Return the door of the running application."""
-    return cast(Door, current_app.extensions[KEY])
+    return cast("Door", current_app.extensions[KEY])
 
 
 def _ask() -> Viewer:
@@ -127,7 +127,7 @@ def _ask() -> Viewer:
         if viewer is None:
             raise TokenRefused(
                 "the authorization is not known here",
-                hint="send 'Authorization: Bearer TOKEN' with a token of [[server.viewers]], or none",
+                hint="send 'Authorization: Bearer TOKEN' with a known token, or none",
             )
         return viewer
     cookie = request.cookies.get(COOKIE, "")
@@ -142,7 +142,7 @@ def identify() -> None:
 
 def viewer() -> Viewer:
     """Return who asks."""
-    return cast(Viewer, g.get("viewer", ANONYMOUS))
+    return cast("Viewer", g.get("viewer", ANONYMOUS))
 
 
 def form_sign(response_nonce: str) -> str:

@@ -26,6 +26,7 @@ _METHODS = {
     "synonym": "the text is a synonym of the term",
     "doubted": "given by the source, but doubted here",
 }
+TIMES = " \u00d7 "
 _TITLE_LIMIT = 300
 
 
@@ -152,15 +153,21 @@ def quantity(value: Quantity | None) -> str:
 def facts(record: Record) -> list[str]:
     """Return the three facts worth a card."""
     if not isinstance(record, Image):
-        return [fact for fact in (record.ome_type, day(record.date), record.licence) if fact]
-    size = f"{record.size_x:,} × {record.size_y:,} px" if record.size_x and record.size_y else ""
+        return [
+            shortened(fact, 40)
+            for fact in (record.ome_type, day(record.date), record.licence)
+            if fact
+        ]
+    size = (
+        f"{record.size_x:,}{TIMES}{record.size_y:,} px" if record.size_x and record.size_y else ""
+    )
     axes = (("Z", record.size_z), ("C", record.size_c), ("T", record.size_t))
     stack = " ".join(f"{name} {count}" for name, count in axes if count and count > 1)
     pixel = quantity(record.pixel_size_x)
     well = f"Well {record.well}" if record.well else ""
     plate = f"Plate {shortened(record.plate, 24)}" if record.plate else ""
     wanted = (size, stack, f"{pixel} a pixel" if pixel else "", well, plate, record.format)
-    return [fact for fact in wanted if fact][:3] or [record.ome_type]
+    return [shortened(fact, 40) for fact in wanted if fact][:3] or [record.ome_type]
 
 
 def host(address: str) -> str:

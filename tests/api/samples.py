@@ -1,4 +1,4 @@
-"""Records to serve in the tests: two archives, three levels, one private group, and hostile ones."""
+"""Records to serve in the tests: two archives, three levels, a private group, hostile ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def study(number: int) -> list[Record]:
             creators=(
                 Person("Grace Example", orcid="0000-0002-1825-0097", affiliation="Institute"),
             ),
-            publications=(Publication("How cells divide", "Example G", f"10.1000/x{number}", "123"),),
+            publications=(
+                Publication("How cells divide", "Example G", f"10.1000/x{number}", "123"),
+            ),
             identifiers=(f"doi:10.17867/1000{number:04}",),
             licence="CC-BY-4.0",
             date=f"20{15 + number}-05-0{number + 1}",
@@ -169,7 +171,9 @@ def hostile() -> list[Record]:
         description=ATTACK * 3,
         provenance=Provenance("idr", ATTACK, "javascript:alert(3)"),
         key_values=(KeyValue(ATTACK, ATTACK), KeyValue("Organism", ATTACK)),
-        annotations=(Annotation("organism", ATTACK, Curie("X:1"), ATTACK, ATTACK, 1.0, ATTACK, ATTACK),),
+        annotations=(
+            Annotation("organism", ATTACK, Curie("X:1"), ATTACK, ATTACK, 1.0, ATTACK, ATTACK),
+        ),
         links=(
             Link("javascript:alert(4)", ATTACK, "viewer"),
             Link("data:text/html,<script>alert(5)</script>", ATTACK, "landing"),
