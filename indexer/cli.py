@@ -20,6 +20,17 @@ from parfocal.printing import print_json, print_table
 from parfocal.query_text import parse_query
 from parfocal.shapes import search_answer
 
+# What a format means for solutions and, behind it, what a graph is written as; or the reverse.
+_ACCEPT = {
+    "csv": "text/csv, text/turtle;q=0.5",
+    "tsv": "text/tab-separated-values, text/turtle;q=0.5",
+    "json": "application/sparql-results+json, application/ld+json;q=0.5",
+    "xml": "application/sparql-results+xml, application/rdf+xml;q=0.5",
+    "turtle": "text/turtle, text/csv;q=0.5",
+    "ntriples": "application/n-triples, text/csv;q=0.5",
+    "jsonld": "application/ld+json, application/sparql-results+json;q=0.5",
+}
+
 _groups = click.option(
     "--group",
     "groups",
@@ -155,7 +166,7 @@ def show(settings: Settings, id: str, form: str, as_json: bool, groups: tuple[st
     "form",
     default="csv",
     show_default=True,
-    type=click.Choice(["json", "xml", "csv", "tsv", "turtle", "ntriples", "jsonld"]),
+    type=click.Choice(list(_ACCEPT)),
     help="Result format; a graph is printed as Turtle unless asked otherwise.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print SPARQL results as JSON.")
@@ -175,7 +186,7 @@ def sparql(
 ) -> None:
     """Run a SPARQL query."""
     text = _sparql_text(query, file)
-    accept = formats.SPARQL_MEDIA_TYPES["json" if as_json else form]
+    accept = _ACCEPT["json" if as_json else form]
     with Catalogue.open(settings, read_only=True) as catalogue:
         answer = catalogue.sparql(text, Viewer(frozenset(groups)), accept=accept, timeout=timeout)
     click.get_binary_stream("stdout").write(answer.content.rstrip(b"\r\n") + b"\n")

@@ -15,6 +15,8 @@ import msgspec
 
 from ontology import database
 from ontology.document import Document
+from ontology.opening import open_bytes
+from ontology.table import bundled, read_table
 from parfocal.config import Settings
 from parfocal.errors import StoreError
 from parfocal.identifiers import Curie
@@ -141,6 +143,24 @@ class SqliteTermStore:
             self._forget()
         return summary
 
+    def load_bundled(
+        self, progress: Callable[[int], None] | None = None
+    ) -> tuple[OntologySummary, ...]:
+        """Load the tables that parfocal ships, and return what was new.
+
+        A table in place already is left alone, and so is an ontology loaded from a release.
+        """
+        held = {one.name: one for one in self.ontologies()}
+        done = []
+        for path in bundled():
+            with open_bytes(path) as stream:
+                document = read_table(stream, path)
+                known = held.get(document.name)
+                outdated = known and known.reader == "table" and known.version != document.version
+                if known is None or outdated:
+                    done.append(self.load(document, progress))
+        return tuple(done)
+
     # -------------------------------------------------------------- inside
 
     def _connection(self) -> sqlite3.Connection:
@@ -250,5 +270,13 @@ class SqliteTermStore:
 
 
 def open_terms(settings: Settings) -> SqliteTermStore:
-    """Open the term store of a data folder; it is made when it is not there."""
-    return SqliteTermStore(settings.data_dir / FILE_NAME)
+    """Open the term store of a data folder.
+
+    A new one starts with the tables that parfocal ships, unless ``[ontology] bundled`` says no.
+    """
+    path = settings.data_dir / FILE_NAME
+    new = not path.exists()
+    store = SqliteTermStore(path)
+    if new and settings.ontology.bundled:
+        store.load_bundled()
+    return store

@@ -94,6 +94,7 @@ class OntologySettings(_Table):
     """``[ontology]``: the term store."""
 
     engine: str = Field("sqlite", description="Term store; sqlite.")
+    bundled: bool = Field(True, description="Start a new term store with the tables shipped.")
 
 
 class PublishSettings(_Table):
