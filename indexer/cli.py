@@ -31,6 +31,7 @@ _ACCEPT = {
     "jsonld": "application/ld+json, application/sparql-results+json;q=0.5",
 }
 
+_LEVELS = {"study": "studies", "container": "data sets", "image": "images"}
 _groups = click.option(
     "--group",
     "groups",
@@ -122,7 +123,7 @@ def _print_answer(answer: SearchAnswer) -> None:
     for expansion in answer.expansions:
         below = f" and {expansion.narrower:,} narrower terms" if expansion.narrower else ""
         click.echo(f"{expansion.text!r} understood as {expansion.label} ({expansion.term}){below}")
-    levels = ", ".join(f"{count:,} {name}" for name, count in answer.levels.items())
+    levels = ", ".join(f"{_LEVELS[name]} {count:,}" for name, count in answer.levels.items())
     click.echo(f"{answer.total:,} hits ({levels})")
     for hit in answer.hits:
         click.echo(_line(hit))
