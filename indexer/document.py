@@ -1,41 +1,31 @@
 """The search document of a record: what every engine indexes, built once from a change.
 
-Text is inherited from what a record lies in, fields where the record has none of its own, key-values never.
-Only ancestors that everybody who sees the record may see too are inherited from; narrower ones do not exist
-for it. Values repeat over millions of rows, so what is derived from them is cached in bounded caches.
+Text is inherited from what a record lies in, fields where the record has none of its own,
+key-values never. Only ancestors that everybody who sees the record may see too are inherited from;
+narrower ones do not exist for it. Values repeat over millions of rows, so what is derived from them
+is kept in bounded caches.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable
 
 from msgspec import Struct
 
+from indexer.texts import TOKEN_LIMIT, Cache, comparable, words
 from parfocal.fields import FIELDS, keywords_of, numbers_of, texts_of
 from parfocal.identifiers import RecordId, native_of, source_of
 from parfocal.interfaces import Change
 from parfocal.model import Annotation, Dataset, Image, KeyValue, Record, Viewer
-from parfocal.query import date_number, first_number, fold, tokens
+from parfocal.query import date_number, first_number
 
 PUBLIC = "public"
-TOKEN_LIMIT = 255
-"""Characters of a word that count; longer words are cut, in documents and queries alike."""
-KEY_LIMIT = 1000
-"""Characters up to which a key is indexed as it is; longer ones by their beginning and a digest."""
-TEXT_LIMIT = 4000
-"""The same for a value."""
-CONTAINS_LIMIT = 500
-"""Longest text that ``contains`` takes; long values are indexed in pieces that overlap by so much."""
 FACET_LIMIT = 1000
 """Longest value, in characters, that a facet offers."""
 
+_CACHED_LENGTH = 1000
+"""Characters up to which values are kept in caches."""
 _INHERITED = frozenset(field.name for field in FIELDS if field.inherited)
-_CONTROLS = dict.fromkeys(range(32), "\N{REPLACEMENT CHARACTER}")
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Entry(Struct, frozen=True, eq=False, gc=False):
@@ -62,8 +52,8 @@ class Pair(Struct, frozen=True, eq=False, gc=False):
 class Document(Struct, frozen=True, gc=False):
     """A record as engines index it; each text is its words joined by blanks.
 
-    ``ancestors`` are the ids of what it inherits from, ``studies`` and ``containers`` the ids of those that
-    it lies in or is itself.
+    ``ancestors`` are the ids of what it inherits from, ``studies`` and ``containers`` the ids of
+    those that it lies in or is itself.
     """
 
     seq: int
@@ -96,73 +86,6 @@ class _Legacy(Struct, frozen=True, eq=False):
     record: Dataset
     texts: tuple[str, ...]
     fields: dict[str, Entry]
-
-
-class Cache(Generic[K, V]):
-    """A dictionary that forgets everything when it is full; safe under concurrent use."""
-
-    def __init__(self, make: Callable[[K], V], limit: int) -> None:
-        self._make = make
-        self._limit = limit
-        self._kept: dict[K, V] = {}
-
-    def __call__(self, key: K) -> V:
-        """Return what was made of a key, now or before."""
-        found = self._kept.get(key)
-        if found is None:
-            if len(self._kept) >= self._limit:
-                self._kept = {}
-            found = self._kept[key] = self._make(key)
-        return found
-
-
-# ------------------------------------------------------------------ text rules shared by all engines
-
-
-def comparable(text: str) -> str:
-    r"""Return a text as engines compare it: folded, control characters replaced.
-
-    >>> comparable(" Gene\x00 Symbol")
-    'gene\ufffd symbol'
-    """
-    folded = fold(text)
-    return folded if folded.isprintable() else folded.translate(_CONTROLS)
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text as they are indexed and asked for.
-
-    >>> words("HeLa-H2B")
-    ['hela', 'h2b']
-    """
-    found = tokens(text)
-    if len(text) > TOKEN_LIMIT:
-        return [word[:TOKEN_LIMIT] for word in found]
-    return found
-
-
-def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return a text that fits into an engine's dictionary: itself, or its beginning with a digest.
-
-    >>> len(bounded("a" * 100_000))
-    4033
-    """
-    if len(text) <= limit:
-        return text
-    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return f"{text[:limit]}\N{REPLACEMENT CHARACTER}{digest}"
-
-
-def pieces(text: str) -> list[str]:
-    """Return the overlapping pieces of a text too long to be indexed whole; none for other texts.
-
-    >>> [len(piece) for piece in pieces("a" * 5000)]
-    [4000, 1500]
-    """
-    if len(text) <= TEXT_LIMIT:
-        return []
-    step = TEXT_LIMIT - CONTAINS_LIMIT
-    return [text[at : at + TEXT_LIMIT] for at in range(0, len(text) - CONTAINS_LIMIT, step)]
 
 
 def audience_of(viewer: Viewer) -> list[str]:
@@ -225,15 +148,19 @@ def _claims_by_field(record: Record) -> dict[str, list[Annotation]]:
     return grouped
 
 
+def _is_short(texts: tuple[str, ...]) -> bool:
+    return sum(map(len, texts)) <= _CACHED_LENGTH
+
+
 def _own_fields(record: Record) -> dict[str, Entry]:
     texts = texts_of(record)
-    claims = _claims_by_field(record)
-    fields = {
-        name: _entries((name, texts.get(name, ()), tuple(claims.get(name, ()))))
-        for name in texts.keys() | claims.keys()
-    }
+    claims = _claims_by_field(record) if record.annotations else {}
+    fields: dict[str, Entry] = {}
+    for name in texts.keys() | claims.keys():
+        own = texts.get(name, ())
+        fields[name] = _entries((name, own, tuple(claims.get(name, ()))), keep=_is_short(own))
     for name, values in keywords_of(record).items():
-        found = _keywords((name, values))
+        found = _keywords((name, values), keep=_is_short(values))
         fields[name] = _joined(fields[name], found) if name in fields else found
     for name, numbers in numbers_of(record).items():
         fields[name] = _numbers((name, numbers))
@@ -266,22 +193,33 @@ _short_words = Cache(_joined_words, 50_000)
 
 
 def _words_of(text: str) -> str:
-    return _short_words(text) if len(text) <= TOKEN_LIMIT else _joined_words(text)
+    return _short_words(text, keep=len(text) <= TOKEN_LIMIT)
+
+
+_short_keys = Cache(comparable, 10_000)
 
 
 def _pair(key: tuple[str, str]) -> Pair:
     name, value = key
     folded = comparable(value)
-    return Pair(comparable(name), folded, first_number(folded), _joined_words(value))
+    short = _short_keys(name, keep=len(name) <= TOKEN_LIMIT)
+    return Pair(short, folded, first_number(folded), _joined_words(value))
 
 
 _short_pairs = Cache(_pair, 50_000)
 
 
-def _pair_of(pair: KeyValue) -> Pair:
-    if len(pair.value) + len(pair.key) > 2 * TOKEN_LIMIT:
-        return _pair((pair.key, pair.value))
-    return _short_pairs((pair.key, pair.value))
+def _pairs_of(pairs: tuple[KeyValue, ...]) -> tuple[Pair, ...]:
+    kept = _short_pairs.kept
+    found = []
+    for pair in pairs:
+        key = (pair.key, pair.value)
+        known = kept.get(key)
+        if known is None:
+            known = _short_pairs(key, keep=len(pair.value) + len(pair.key) <= _CACHED_LENGTH)
+            kept = _short_pairs.kept
+        found.append(known)
+    return tuple(found)
 
 
 def _dataset_texts(record: Dataset) -> Iterable[str]:
@@ -333,7 +271,7 @@ def _legacy(ancestor: Dataset) -> _Legacy:
     own = _own_fields(ancestor)
     legacy = _Legacy(
         ancestor,
-        _own_texts(ancestor, [_pair_of(pair) for pair in ancestor.key_values]),
+        _own_texts(ancestor, _pairs_of(ancestor.key_values)),
         {name: entry for name, entry in own.items() if name in _INHERITED and _has_any(entry)},
     )
     _legacies[ancestor.id] = legacy
@@ -399,7 +337,7 @@ def build(change: Change) -> Document | None:
     if record is None:
         return None
     lineage = _lineage_of(record, change.ancestors)
-    pairs = tuple([_pair_of(pair) for pair in record.key_values])
+    pairs = _pairs_of(record.key_values)
     fields = _own_fields(record)
     own_claims = [claim.term for claim in record.annotations]
     for name, entry in lineage.fields.items():

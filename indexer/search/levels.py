@@ -1,21 +1,21 @@
 """What all engines share: checks of a query, levels, pages.
 
-An engine gives a :class:`Selection`, the records that match a query for one viewer at one moment; this module
-makes the page from it. A study or container is a hit when it matches itself or holds a matching record;
-by relevance those that match themselves come first, by score, then the others, each by number of matching
-images.
+An engine gives a :class:`Selection`, the records that match a query for one viewer at one moment;
+this module makes the page from it. A study or container is a hit when it matches itself or holds a
+matching record; by relevance those that match themselves come first, by score, then the others,
+each by number of matching images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from indexer.document import CONTAINS_LIMIT
 from indexer.search import paging
 from indexer.search.paging import Place
+from indexer.texts import CONTAINS_LIMIT
 from parfocal.errors import QueryInvalid
 from parfocal.fields import require_field
 from parfocal.identifiers import RecordId
@@ -44,7 +44,6 @@ from parfocal.query import (
 PAGE_LIMIT = 10_000
 """Most hits of a page, and most values of a facet."""
 COMPARISONS = (">=", "<=", ">", "<")
-By = Literal["seq"] | str
 
 
 class Row(Struct, frozen=True):
@@ -80,11 +79,11 @@ class Selection(Protocol):
     def ordered(
         self, level: Level | None, by: str, descending: bool, after: Place | None, size: int
     ) -> list[Row]:
-        """Return matching records by ``seq`` or by a number field and seq, those without a value last."""
+        """Return matching records by ``seq``, or by a number field and seq, missing values last."""
         ...
 
     def groups(self, level: Level) -> dict[RecordId, int]:
-        """Return the studies or containers that match or hold a match, with their matching images."""
+        """Return the studies or containers that match or hold a match: their matching images."""
         ...
 
     def members(self, ids: Iterable[RecordId]) -> Selection:
@@ -122,22 +121,27 @@ def _check_clause(clause: Clause) -> None:
             f"an engine cannot answer a clause of type {type(clause).__name__}",
             hint="pass the query through parfocal.understand first",
         )
-    texts = (clause.text,) if isinstance(clause, FieldContains) else ()
+    texts: tuple[str, ...] = (clause.text,) if isinstance(clause, FieldContains) else ()
     if isinstance(clause, KeyMatch):
         if clause.op in ("contains", "not_contains"):
             texts = clause.values
-        if clause.op in COMPARISONS and (
-            len(clause.values) != 1 or first_number(clause.values[0]) is None
-        ):
-            raise QueryInvalid(
-                f"{clause.key or '*'} {clause.op} needs one number",
-                hint='write kv:"Concentration>=5"',
-            )
+        if clause.op in COMPARISONS:
+            bound_of(clause.values)
     if any(len(text) > CONTAINS_LIMIT for text in texts):
         raise QueryInvalid(
             f"the text to look for within values is longer than {CONTAINS_LIMIT} characters",
             hint="shorten it, or ask for the whole value with =",
         )
+
+
+def bound_of(values: Sequence[str]) -> float:
+    """Return the number that a comparison compares with; QueryInvalid when there is none."""
+    number = first_number(values[0]) if len(values) == 1 else None
+    if number is None:
+        raise QueryInvalid(
+            "a comparison of key-values needs one number", hint='write kv:"Concentration>=5"'
+        )
+    return number
 
 
 def check(query: Query) -> None:
@@ -214,7 +218,11 @@ def _flat(
 
 
 def _by_relevance(
-    selection: Selection, query: Query, level: Level, groups: dict[RecordId, int], place: Place | None
+    selection: Selection,
+    query: Query,
+    level: Level,
+    groups: dict[RecordId, int],
+    place: Place | None,
 ) -> tuple[list[Row], Place | None]:
     place = _expect(place, "rank", selection.generation)
     offset = place.offset if place else 0
@@ -226,7 +234,7 @@ def _by_relevance(
     )
     rows = [Row(id, score=own.get(id, 0.0)) for id in ranking[offset : offset + query.size]]
     end = offset + query.size
-    return rows, _rank_place(end, selection) if 0 < query.size and end < len(ranking) else None
+    return rows, _rank_place(end, selection) if query.size > 0 and end < len(ranking) else None
 
 
 def _rolled_up(
@@ -246,11 +254,11 @@ def page_of(selection: Selection, query: Query, place: Place | None) -> Page:
     """Make the page of a checked query from an engine's selection."""
     level = None if query.level == "any" else query.level
     summary = selection.summary(query.facets, images_only=level == "image")
-    if query.size == 0:
-        matches, after = (), None
-    elif level in ("study", "container"):
+    matches: tuple[Match, ...] = ()
+    after = None
+    if query.size and level in ("study", "container"):
         matches, after = _rolled_up(selection, query, level, place)
-    else:
+    elif query.size:
         rows, after = _flat(selection, query, level, _order(query), place)
         matches = tuple(Match(row.id, row.score) for row in rows)
     return Page(
@@ -275,6 +283,6 @@ def total_of(index: _Searches, query: Query, viewer: Viewer) -> int:
 def suggestions(
     counts: Iterable[tuple[tuple[str, str], int]], limit: int
 ) -> tuple[tuple[str, str, int], ...]:
-    """Order suggestions, ((field, value), records), as all engines do: frequent first, then short."""
+    """Order suggestions, ((field, value), records), as all engines do: frequent, then short."""
     ranking = sorted(counts, key=lambda item: (-item[1], len(item[0][1]), item[0]))
     return tuple((field, value, count) for (field, value), count in ranking[:limit])

@@ -1,4 +1,4 @@
-"""The search engine in memory: the reference that others are compared with. Simple, and slow on many records."""
+"""The search engine in memory: the reference for all others; simple, and slow on many records."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from indexer import document
-from indexer.document import Document, Pair, comparable, words
+from indexer.document import Document, Pair
 from indexer.search import levels, paging
 from indexer.search.levels import Row, Summary
 from indexer.search.paging import Place
+from indexer.texts import comparable, words
 from parfocal.config import Settings
 from parfocal.identifiers import RecordId
 from parfocal.interfaces import Change
@@ -36,7 +37,6 @@ from parfocal.query import (
     Query,
     Terms,
     Token,
-    first_number,
 )
 
 _SNAPSHOTS = 16
@@ -94,8 +94,7 @@ def _pairs_match(pairs: list[Pair], op: str, values: list[str]) -> bool:
     if op == "exists":
         return True
     if op in _COMPARE:
-        bound = first_number(values[0])
-        assert bound is not None
+        bound = levels.bound_of(values)
         return any(pair.number is not None and _COMPARE[op](pair.number, bound) for pair in pairs)
     if op in ("contains", "not_contains"):
         found = any(value in pair.value for pair in pairs for value in values)
@@ -121,7 +120,9 @@ def _field_contains(held: _Held, clause: FieldContains) -> bool:
 
 
 def _within(number: float, clause: FieldRange) -> bool:
-    above = clause.low is None or number > clause.low or (not clause.low_open and number == clause.low)
+    above = (
+        clause.low is None or number > clause.low or (not clause.low_open and number == clause.low)
+    )
     below = (
         clause.high is None
         or number < clause.high
@@ -215,13 +216,15 @@ class MemorySelection:
             {request.field: _facet(counted, request) for request in facets},
         )
 
+    def _ranking(self, level: Level | None) -> list[tuple[float, _Held]]:
+        scored = [(_score(held, self._where), held) for held in self._at(level)]
+        return sorted(scored, key=lambda item: (-item[0], item[1].doc.seq))
+
     def ranked(self, level: Level | None, offset: int, size: int) -> list[Row]:
         """Return records by score, then seq."""
-        scored = [(-_score(held, self._where), held.doc.seq, held) for held in self._at(level)]
-        scored.sort(key=lambda item: item[:2])
         return [
-            Row(held.doc.id, seq, score=-score)
-            for score, seq, held in scored[offset : offset + size]
+            Row(held.doc.id, held.doc.seq, score=score)
+            for score, held in self._ranking(level)[offset : offset + size]
         ]
 
     def ordered(
@@ -252,10 +255,9 @@ class MemorySelection:
     def best(self, level: Level, ids: list[RecordId]) -> dict[RecordId, RecordId]:
         """Return the best image in each."""
         wanted, found = set(ids), dict[RecordId, RecordId]()
-        for row in self.ranked("image", 0, len(self._found)):
-            held = next(h for h in self._found if h.doc.seq == row.seq)
+        for _, held in self._ranking("image"):
             for key in wanted.intersection(_keys(held, level)):
-                found.setdefault(key, row.id)
+                found.setdefault(key, held.doc.id)
         return found
 
 
@@ -266,9 +268,7 @@ def _row(held: _Held, by: str, descending: bool) -> Row:
     return Row(held.doc.id, held.doc.seq, value)
 
 
-def _sort_key(
-    value: float | None, seq: int, by: str, descending: bool
-) -> tuple[bool, float, int]:
+def _sort_key(value: float | None, seq: int, by: str, descending: bool) -> tuple[bool, float, int]:
     if by == "seq":
         return (False, 0.0, -seq if descending else seq)
     number = 0.0 if value is None else value
@@ -345,7 +345,7 @@ class MemoryIndex:
     def suggest(
         self, prefix: str, viewer: Viewer, limit: int = 10
     ) -> tuple[tuple[str, str, int], ...]:
-        """Return the values of term and gene fields that begin with the text, most frequent first."""
+        """Return values of term and gene fields that begin with the text, most frequent first."""
         start = comparable(prefix)
         counts = Counter(
             (entry.field, value)

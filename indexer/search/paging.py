@@ -19,8 +19,8 @@ _ASK_AGAIN = "leave the token out to start at the first page"
 class Place(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the next page begins.
 
-    ``by`` seq: after ``seq``; value: after (``value``, ``seq``); rank: at ``offset`` of the order that the
-    index had at ``generation``. ``value`` None stands for records without a value, which come last.
+    ``by`` seq: after ``seq``; value: after (``value``, ``seq``); rank: at ``offset`` of the order that
+    the index had at ``generation``. ``value`` None: among records without a value, which come last.
     """
 
     by: Literal["seq", "value", "rank"]
@@ -52,7 +52,7 @@ def write(place: Place, query: Query) -> str:
 
 
 def read(query: Query) -> Place | None:
-    """Return the place where the page asked for begins; QueryInvalid for a token of something else."""
+    """Return where the page asked for begins; QueryInvalid for a token of something else."""
     if query.after is None:
         return None
     try:

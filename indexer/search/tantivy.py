@@ -13,7 +13,7 @@ from pathlib import Path
 import tantivy
 
 from indexer import document
-from indexer.document import audience_of, comparable
+from indexer.document import audience_of
 from indexer.search import levels, paging
 from indexer.search.tantivy_document import (
     REVISION,
@@ -24,6 +24,7 @@ from indexer.search.tantivy_document import (
     schema,
 )
 from indexer.search.tantivy_selection import Snapshot, TantivySelection
+from indexer.texts import comparable
 from parfocal.config import Settings
 from parfocal.errors import IndexUnavailable
 from parfocal.interfaces import Change

@@ -1,32 +1,44 @@
-r"""Documents as tantivy indexes them: the schema, and terms that make every condition one look-up.
+"""Documents as tantivy indexes them: the schema, and terms that make each condition one look-up.
 
-A raw term joins a name and a text by one character: ``key\0value`` is the whole value (or its beginning and
-digest), ``key\2piece`` a piece of a long one, ``field\1CURIE`` a believed term. Numbers in key-values are
-hexadecimal digits that sort like the numbers.
+A raw term joins a name and a text by a control character that no text has: key and whole value (or
+its beginning and digest), key and piece of a long value, field and believed term. Numbers in
+key-values are hexadecimal digits that sort like the numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import tantivy
 
-from indexer.document import KEY_LIMIT, Cache, Document, Entry, Pair, bounded, comparable, pieces
+from indexer.document import Document, Entry, Pair
+from indexer.texts import KEY_LIMIT, Cache, bounded, comparable, pieces
 from parfocal.fields import FIELDS
 
 VERSION = "1"
 """Raised whenever schema or terms change; an index of another version is built again."""
-WHOLE, TERM, PIECE = "\0", "\1", "\2"
-ANY_KEY = ""
-HAS_PAIRS = "\0"
+WHOLE, TERM, PIECE = "\x7f", "\x80", "\x81"
+HAS_PAIRS = "\x7f"
 """The term in ``keys`` of every record with key-values."""
+_HAS_PAIRS = '"\x7f"'
 REVISION = "revision"
 FACETS = tuple(field.name for field in FIELDS if field.type in ("term", "keyword"))
 NUMBERS = tuple(field.name for field in FIELDS if field.type not in ("term", "keyword"))
-_RAW = ("audience", "lies_in", "keys", "kv", "kv_any", "kv_num", "field", "terms", "claims", "suggest")
+_RAW = (
+    "audience",
+    "lies_in",
+    "keys",
+    "kv",
+    "kv_any",
+    "kv_num",
+    "field",
+    "terms",
+    "claims",
+    "suggest",
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,7 +72,7 @@ def sortable(number: float) -> int:
     True
     """
     (bits,) = struct.unpack(">Q", struct.pack(">d", number + 0.0))
-    return bits ^ 0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else bits | 1 << 63
+    return int(bits ^ 0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else bits | 1 << 63)
 
 
 def key_digest(key: str) -> str:
@@ -81,88 +93,97 @@ def text_terms(name: str, text: str) -> list[str]:
     return [name + WHOLE + bounded(text), *(name + PIECE + piece for piece in pieces(text))]
 
 
+def _json(value: object) -> str:
+    return _encode(value).decode()
+
+
+def _items(values: Iterable[object]) -> str:
+    """Return values as they stand between the brackets of a JSON array."""
+    return _json(list(values))[1:-1]
+
+
 class _PairTerms(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a pair gives to three fields, as JSON; made once for all records that have the pair."""
+
     key: str
-    kv: list[str]
-    any: list[str]
-    numbers: tuple[str, ...]
+    kv: str
+    number: str
+
+
+class _EntryTerms(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a field's entry gives to the shared fields and to its own columns, as JSON."""
+
+    field: str
+    terms: str
+    suggest: str
+    columns: str
 
 
 def _pair_terms(pair: Pair) -> _PairTerms:
     key = bounded(pair.key, KEY_LIMIT)
-    numbers: tuple[str, ...] = ()
-    if pair.number is not None:
-        digests = (_key_digest(key), _key_digest(ANY_KEY))
-        numbers = tuple(number_term(digest, pair.number) for digest in digests)
-    return _PairTerms(key, text_terms(key, pair.value), text_terms(ANY_KEY, pair.value), numbers)
+    number = "" if pair.number is None else f'"{number_term(_key_digest(key), pair.number)}"'
+    return _PairTerms(_json(key), _items(text_terms(key, pair.value)), number)
 
 
-def _entry_terms(entry: Entry) -> tuple[str, ...]:
+def _columns(entry: Entry) -> Iterator[str]:
+    if entry.numbers:
+        yield f'"num_{entry.field}":{_json(entry.numbers)}'
+    if entry.facets:
+        yield f'"facet_{entry.field}":{_json(entry.facets)}'
+
+
+def _entry_terms(entry: Entry) -> _EntryTerms:
     found = [term for text in entry.texts for term in text_terms(entry.field, text)]
     found += [entry.field + TERM + term for term in entry.terms]
-    return tuple(found) + ((entry.field,) if found or entry.numbers else ())
-
-
-def _suggestion_terms(entry: Entry) -> tuple[str, ...]:
-    return tuple(f"{comparable(text)}\0{entry.field}\0{text}" for text in entry.suggestions)
+    if found or entry.numbers:
+        found.append(entry.field)
+    suggest = [WHOLE.join((comparable(text), entry.field, text)) for text in entry.suggestions]
+    return _EntryTerms(
+        _items(found), _items(entry.terms), _items(suggest), ",".join(_columns(entry))
+    )
 
 
 _terms_of_pair = Cache(_pair_terms, 50_000)
 _terms_of_entry = Cache(_entry_terms, 50_000)
-_suggestions_of_entry = Cache(_suggestion_terms, 50_000)
+_ids = Cache(_json, 10_000)
 
 
-def _add_pairs(found: dict[str, Any], pairs: tuple[Pair, ...]) -> None:
-    kv: list[str] = []
-    any_key: list[str] = []
-    numbers: list[str] = []
-    keys = {HAS_PAIRS: None}
-    for pair in pairs:
-        terms = _terms_of_pair(pair) if len(pair.value) < KEY_LIMIT else _pair_terms(pair)
-        keys[terms.key] = None
-        kv += terms.kv
-        any_key += terms.any
-        numbers += terms.numbers
-    found["keys"], found["kv"], found["kv_any"] = list(keys), kv, any_key
-    if numbers:
-        found["kv_num"] = numbers
+def _joined(parts: Iterable[str]) -> str:
+    return ",".join(filter(None, parts))
 
 
-def _add_fields(found: dict[str, Any], fields: dict[str, Entry]) -> None:
-    field: list[str] = []
-    terms: list[str] = []
-    suggest: list[str] = []
-    for name, entry in fields.items():
-        field += _terms_of_entry(entry)
-        if entry.numbers:
-            found[f"num_{name}"] = entry.numbers
-        if entry.facets:
-            found[f"facet_{name}"] = entry.facets
-        if entry.suggestions:
-            suggest += _suggestions_of_entry(entry)
-        terms += entry.terms
-    found["field"], found["terms"], found["suggest"] = field, terms, suggest
+def _pairs(pairs: tuple[Pair, ...]) -> str:
+    kept = _terms_of_pair.kept
+    terms = [
+        kept.get(pair) or _terms_of_pair(pair, keep=len(pair.value) <= KEY_LIMIT) for pair in pairs
+    ]
+    keys = ",".join(dict.fromkeys([each.key for each in terms]))
+    kv = ",".join([each.kv for each in terms])
+    numbers = _joined([each.number for each in terms])
+    return f'"keys":[{_HAS_PAIRS},{keys}],"kv":[{kv}],"kv_num":[{numbers}],'
+
+
+def _fields(fields: dict[str, Entry]) -> str:
+    kept = _terms_of_entry.kept
+    terms = [kept.get(entry) or _terms_of_entry(entry) for entry in fields.values()]
+    field = _joined([each.field for each in terms])
+    believed = _joined([each.terms for each in terms])
+    suggest = _joined([each.suggest for each in terms])
+    columns = _joined([each.columns for each in terms])
+    return f'"field":[{field}],"terms":[{believed}],"suggest":[{suggest}],{columns}'
 
 
 def content(doc: Document) -> str:
     """Return a document as the JSON that the index takes."""
-    found: dict[str, Any] = {
-        "seq": doc.seq,
-        "id": doc.id,
-        "level": doc.level,
-        "audience": doc.audience,
-        "lies_in": doc.ancestors,
-        "study_key": doc.studies,
-        "container_key": doc.containers,
-        "own": doc.texts,
-        "claims": doc.claims,
-    }
-    if doc.pairs:
-        _add_pairs(found, doc.pairs)
-    _add_fields(found, doc.fields)
-    return _encode(found).decode()
+    return (
+        f'{{"seq":{doc.seq},"id":{_json(doc.id)},"level":"{doc.level}",'
+        f'"audience":{_ids(doc.audience)},"lies_in":{_ids(doc.ancestors)},'
+        f'"study_key":{_ids(doc.studies)},"container_key":{_ids(doc.containers)},'
+        f'"own":{_json(doc.texts)},"claims":{_json(doc.claims)},'
+        f"{_pairs(doc.pairs) if doc.pairs else ''}{_fields(doc.fields)}}}"
+    )
 
 
 def revision_content(revision: int) -> str:
     """Return the document that holds the revision reached; no viewer ever finds it."""
-    return _encode({"meta": REVISION, "revision": revision}).decode()
+    return _json({"meta": REVISION, "revision": revision})

@@ -1,7 +1,7 @@
 """Understood clauses as tantivy queries; they answer exactly as the memory engine does.
 
-Inherited text is not copied into every record: records name what they inherit from, and a word that stands
-in the text of a study finds what lies in the study by its id.
+Inherited text is not copied into every record: records name what they inherit from, and a word that
+stands in the text of a study finds what lies in the study by its id.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable
 import tantivy
 from tantivy import FieldType, Occur
 
-from indexer.document import KEY_LIMIT, bounded, comparable, words
+from indexer.search.levels import bound_of
 from indexer.search.tantivy_document import (
-    ANY_KEY,
     HAS_PAIRS,
     PIECE,
     TERM,
@@ -22,6 +21,7 @@ from indexer.search.tantivy_document import (
     key_digest,
     sortable,
 )
+from indexer.texts import KEY_LIMIT, bounded, comparable, words
 from parfocal.query import (
     All,
     AnyOf,
@@ -37,7 +37,6 @@ from parfocal.query import (
     Phrase,
     Terms,
     Token,
-    first_number,
 )
 
 TQuery = tantivy.Query
@@ -101,7 +100,9 @@ class Compiler:
         listed = list(values)
         if len(listed) == 1:
             return TQuery.const_score_query(self.term(field, listed[0]), 0.0)
-        return TQuery.term_set_query(self._schema, field, listed) if listed else TQuery.empty_query()
+        return (
+            TQuery.term_set_query(self._schema, field, listed) if listed else TQuery.empty_query()
+        )
 
     def query(self, clause: Clause) -> TQuery:
         """Return the query of a clause; conditions that are not words give no score."""
@@ -186,9 +187,9 @@ class Compiler:
         texts = [clause.field + WHOLE + bounded(comparable(text)) for text in clause.texts]
         return self.term_set("field", texts + [clause.field + TERM + t for t in clause.terms])
 
-    def _contains(self, field: str, name: str, text: str) -> TQuery:
-        separators = f"[{WHOLE}{PIECE}]"
-        pattern = f"{_escaped(name)}{separators}.*{_escaped(comparable(text))}.*"
+    def _contains(self, field: str, name: str | None, text: str) -> TQuery:
+        names = f"[^{WHOLE}{PIECE}]*" if name is None else _escaped(name)
+        pattern = f"{names}[{WHOLE}{PIECE}].*{_escaped(comparable(text))}.*"
         return TQuery.regex_query(self._schema, field, pattern)
 
     def _range(self, clause: FieldRange) -> TQuery:
@@ -216,33 +217,49 @@ class Compiler:
     # -------------------------------------------------------------- key-values
 
     def _key(self, clause: KeyMatch) -> TQuery:
-        any_key = clause.key is None
-        field = "kv_any" if any_key else "kv"
-        key = ANY_KEY if clause.key is None else bounded(comparable(clause.key), KEY_LIMIT)
-        has_key = self.term("keys", HAS_PAIRS if any_key else key)
-        equal = [key + WHOLE + bounded(comparable(value)) for value in clause.values]
+        key = None if clause.key is None else bounded(comparable(clause.key), KEY_LIMIT)
+        has_key = self.term("keys", HAS_PAIRS if key is None else key)
         match clause.op:
             case "exists":
                 return has_key
             case "equals" | "in":
-                return self.term_set(field, equal)
+                return self.term_set("kv", self._equal(key, clause.values))
             case "not_equals":
-                return but_not(has_key, self.term_set(field, equal))
+                return but_not(has_key, self.term_set("kv", self._equal(key, clause.values)))
             case "contains":
-                return either(self._contains(field, key, value) for value in clause.values)
+                return self._pairs_contain(key, clause.values)
             case "not_contains":
-                return but_not(
-                    has_key, either(self._contains(field, key, value) for value in clause.values)
-                )
+                return but_not(has_key, self._pairs_contain(key, clause.values))
             case "not_in":
-                others = set(self._vocabulary(field, key + WHOLE)).difference(equal)
-                return self.term_set(field, others)
-        bound = first_number(clause.values[0])
-        assert bound is not None
-        return self._compared(key_digest(key), clause.op, bound)
+                return self.term_set("kv", self._other_values(key, clause.values))
+        bound = bound_of(clause.values)
+        return either(self._compared(each, clause.op, bound) for each in self._keys(key))
 
-    def _compared(self, digest: str, op: str, bound: float) -> TQuery:
-        at = sortable(bound)
+    def _keys(self, key: str | None) -> list[str]:
+        """Return the keys meant: the one asked for, or all that there are; they are few."""
+        if key is not None:
+            return [key]
+        return [each for each in self._vocabulary("keys", "") if each != HAS_PAIRS]
+
+    def _equal(self, key: str | None, values: Iterable[str]) -> list[str]:
+        texts = [WHOLE + bounded(comparable(value)) for value in values]
+        return [each + text for each in self._keys(key) for text in texts]
+
+    def _other_values(self, key: str | None, values: Iterable[str]) -> list[str]:
+        """Return the terms of all other values; as many as the key has."""
+        same = set(self._equal(key, values))
+        return [
+            term
+            for each in self._keys(key)
+            for term in self._vocabulary("kv", each + WHOLE)
+            if term not in same
+        ]
+
+    def _pairs_contain(self, key: str | None, values: Iterable[str]) -> TQuery:
+        return either(self._contains("kv", key, value) for value in values)
+
+    def _compared(self, key: str, op: str, bound: float) -> TQuery:
+        digest, at = key_digest(key), sortable(bound)
         low, high = {
             ">=": (at, _LAST),
             ">": (at + 1, _LAST),

@@ -11,7 +11,7 @@ from tantivy import Order
 
 from indexer.search.levels import Row, Summary, facet_field, is_scored
 from indexer.search.paging import Place
-from indexer.search.tantivy_document import REVISION
+from indexer.search.tantivy_document import REVISION, WHOLE
 from indexer.search.tantivy_query import Compiler, TQuery, both, but_not
 from parfocal.identifiers import RecordId
 from parfocal.model import Level
@@ -83,7 +83,7 @@ class Snapshot:
         found = self.searcher.terms_with_prefix("suggest", start, filter_query=visible)
         counts: list[tuple[tuple[str, str], int]] = []
         for term, count in found:
-            _, field, value = term.split("\0", 2)
+            _, field, value = term.split(WHOLE, 2)
             counts.append(((field, value), count))
         return counts
 
@@ -105,9 +105,7 @@ class TantivySelection:
         self._audience = audience
         self._scored = is_scored(where)
         self._compiler = Compiler(snapshot.index, self._holders, snapshot.vocabulary)
-        self._visible = TQuery.const_score_query(
-            self._compiler.term_set("audience", audience), 0.0
-        )
+        self._visible = TQuery.const_score_query(self._compiler.term_set("audience", audience), 0.0)
         matching = (
             self._compiler.query(where)
             if narrowed is None
@@ -165,9 +163,7 @@ class TantivySelection:
         counts = {"study": studies, "container": containers, "image": by_level.get("image", 0)}
         return Summary(sum(by_level.values()), counts, facets)
 
-    def _summary_in_parts(
-        self, facets: tuple[FacetRequest, ...], images_only: bool
-    ) -> Summary:
+    def _summary_in_parts(self, facets: tuple[FacetRequest, ...], images_only: bool) -> Summary:
         counted = self._at("image") if images_only else self._query
         request = {"level": {"terms": {"field": "level", "size": 10}}}
         found = self._searcher.aggregate(self._query, request)
@@ -283,7 +279,9 @@ class TantivySelection:
             Row(self._snapshot.id_at(at), seq, float(value))
             for (value, at), seq in zip(sure, seqs, strict=True)
         ]
-        rows.sort(key=lambda row: (-(row.value or 0.0) if descending else row.value or 0.0, row.seq))
+        rows.sort(
+            key=lambda row: (-(row.value or 0.0) if descending else row.value or 0.0, row.seq)
+        )
         return rows + self._equal(query, field, float(last), None, size - len(rows))
 
     def members(self, ids: Iterable[RecordId]) -> TantivySelection:
@@ -319,5 +317,7 @@ def _facet_request(request: FacetRequest) -> dict[str, Any]:
 
 
 def _values(buckets: list[dict[str, Any]], size: int) -> tuple[FacetValue, ...]:
-    ranking = sorted(((b["key"], int(b["doc_count"])) for b in buckets), key=lambda p: (-p[1], p[0]))
+    ranking = sorted(
+        ((b["key"], int(b["doc_count"])) for b in buckets), key=lambda p: (-p[1], p[0])
+    )
     return tuple(FacetValue(value, value, count) for value, count in ranking[:size])
