@@ -1,0 +1,84 @@
+"""From draft to package: content, privacy, resuming, DOIs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+from parfocal.catalogue import Catalogue
+from parfocal.model import ANONYMOUS, Viewer
+from publish.draft import Draft
+from publish.workflow import journal_of, publish
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_package_holds_files_metadata_and_checksums(
+    catalogue: Catalogue, draft: Draft, tmp_path: Path
+) -> None:
+    found = publish(catalogue, draft, ANONYMOUS)
+    package = tmp_path / "published" / "spindles-1234"
+    assert found.url == package.resolve().as_uri()
+    content = tree(package)
+    assert set(content) == {
+        "README.md",
+        "data/disk/spindles/a b#1.tif",
+        "data/disk/spindles/cells.zarr/.zattrs",
+        "data/disk/spindles/cells.zarr/0/.zarray",
+        "data/disk/spindles/cells.zarr/0/0/0",
+        "datacite.json",
+        "datacite.xml",
+        "manifest-sha256.txt",
+        "metadata/images.csv",
+        "metadata/records.jsonl",
+        "ro-crate-metadata.json",
+    }
+    manifest = dict(
+        reversed(line.split("  ", 1))
+        for line in content["manifest-sha256.txt"].decode().splitlines()
+    )
+    del content["manifest-sha256.txt"]
+    assert manifest == {n: hashlib.sha256(c).hexdigest() for n, c in content.items()}
+    assert sorted(p.name for p in (tmp_path / "published").iterdir()) == ["spindles-1234"]
+
+
+def test_private_records_and_files_stay_out(
+    catalogue: Catalogue, draft: Draft, tmp_path: Path
+) -> None:
+    publish(catalogue, draft, ANONYMOUS)
+    for name, content in tree(tmp_path / "published").items():
+        assert "secret" not in name
+        assert b"secret" not in content
+    table = (tmp_path / "published/spindles-1234/metadata/images.csv").read_text()
+    rows = list(csv.DictReader(table.splitlines()))
+    assert [row["id"] for row in rows] == ["disk:spindles/a b#1.tif", "disk:spindles/cells.zarr"]
+    assert rows[0]["key_values"] == "Gene Symbol==CDK1"
+
+
+def test_members_of_the_group_can_publish_its_records(
+    catalogue: Catalogue, draft: Draft, tmp_path: Path
+) -> None:
+    publish(catalogue, draft, Viewer(frozenset({"lab"})))
+    assert (tmp_path / "published/spindles-1234/data/disk/spindles/secret.tif").is_file()
+    lines = (tmp_path / "published/spindles-1234/metadata/records.jsonl").read_text().splitlines()
+    assert len(lines) == 4
+    assert all(json.loads(line)["@context"] for line in lines)
+
+
+def test_second_run_changes_nothing(catalogue: Catalogue, draft: Draft, tmp_path: Path) -> None:
+    first = publish(catalogue, draft, ANONYMOUS)
+    before = tree(tmp_path / "published")
+    assert publish(catalogue, draft, ANONYMOUS) == first
+    assert tree(tmp_path / "published") == before
+    journal = journal_of(catalogue, draft.key)
+    assert journal is not None
+    assert journal.is_done
+    assert journal.step == "release"
