@@ -1,5 +1,1 @@
 """Ontologies: reading them, keeping their terms, annotating records."""
-
-from ontology.load import bundled, read
-
-__all__ = ["bundled", "read"]

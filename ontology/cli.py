@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ontology.load import bundled, read
+from ontology.load import read
 from ontology.terms import SqliteTermStore, open_terms
 from parfocal.bars import bars
 from parfocal.config import Settings
@@ -26,7 +26,12 @@ def ontology() -> None:
 
 @ontology.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--bundled", "with_bundled", is_flag=True, help="Load the tables shipped with it.")
+@click.option(
+    "--bundled",
+    "with_bundled",
+    is_flag=True,
+    help="Load the tables shipped with it, where nothing better is loaded.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def load(ctx: click.Context, files: tuple[Path, ...], with_bundled: bool, as_json: bool) -> None:
@@ -35,15 +40,16 @@ def load(ctx: click.Context, files: tuple[Path, ...], with_bundled: bool, as_jso
     Each file replaces the earlier version of its ontology. A file that cannot be read changes
     nothing and the others are still loaded; exit code 3 says so. A single such file is an error.
     """
-    wanted = (*(bundled() if with_bundled else ()), *files)
-    if not wanted:
+    if not files and not with_bundled:
         raise click.UsageError("name a file to load, or --bundled")
     store = open_terms(ctx.obj)
     try:
         with bars() as show:
-            done, failed = _load_all(store, wanted, show)
+            tables = store.load_bundled(partial(show, "tables", 0, None)) if with_bundled else ()
+            done, failed = _load_all(store, files, show)
     finally:
         store.close()
+    done = [*tables, *done]
     if failed and not done:
         raise failed[0]
     _print(done, failed, as_json=as_json)

@@ -110,21 +110,21 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def replace(
     connection: sqlite3.Connection,
-    document: Document,
+    documents: Iterable[Document],
     progress: Callable[[int], None] | None = None,
-) -> OntologySummary:
-    """Put an ontology in place of its earlier version, all or nothing.
+) -> tuple[OntologySummary, ...]:
+    """Put ontologies in place of their earlier versions, all or nothing.
 
     ``progress`` is told how many terms were written so far.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        summary = _write(connection, document, progress)
+        summaries = tuple(_write(connection, document, progress) for document in documents)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return summary
+    return summaries
 
 
 def _write(

@@ -12,6 +12,7 @@ from parfocal.interfaces import TermInfo
 
 _SUFFIXES = re.compile(r"\.(obo|owl|ofn|rdf|xml|json|tsv|ttl|gz|txt)$", re.IGNORECASE)
 _VERSION_TAIL = re.compile(r"[-_.]v?(\d{4}-\d\d-\d\d|\d+(?:\.\d+)+)$")
+_OBO_DATE = re.compile(r"^(\d\d):(\d\d):(\d{4})")
 _RELEASE = re.compile(r"\d{4}-\d\d-\d\d|\d+(?:\.\d+)+")
 
 
@@ -80,6 +81,7 @@ def version_name(written: str, path: Path) -> str:
     '2017-12-19'
     """
     text = written.strip().strip("<>")
+    text = _OBO_DATE.sub(r"\3-\2-\1", text)
     match = _RELEASE.search(text)
     if match:
         return match.group()

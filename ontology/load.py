@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import BinaryIO
 
 from ontology.document import Document
 from ontology.functional import read_functional
 from ontology.graphs import read_json
 from ontology.obo import read_obo
-from ontology.opening import open_bytes, sniff
+from ontology.opening import Kind, open_bytes, sniff
 from ontology.owl import read_owl
 from ontology.pronto_reader import MAX_BYTES, ProntoRefused, read_by_pronto
 from ontology.table import read_table
+from parfocal.interfaces import TermInfo
 
 _TOLERANT = {
     "obo": read_obo,
@@ -42,15 +45,22 @@ def read(path: Path) -> Document:
         else:
             refusal = "the file is too large for pronto"
         del content
-    document = _TOLERANT[kind](open_bytes(path), path)
+    document = _read_tolerantly(kind, path)
     if refusal:
         document.skipped.note(refusal)
     return document
 
 
-def bundled() -> tuple[Path, ...]:
-    """Return the tables of terms that parfocal ships, for a start without network."""
-    folder = resources.files("ontology") / "data"
-    return tuple(
-        sorted(Path(str(item)) for item in folder.iterdir() if item.name.endswith(".tsv.gz"))
-    )
+def _read_tolerantly(kind: Kind, path: Path) -> Document:
+    with ExitStack() as stack:
+        stream = stack.enter_context(open_bytes(path))
+        document = _TOLERANT[kind](stream, path)
+        document.terms = _closing(stream, document.terms)
+        stack.pop_all()
+    return document
+
+
+def _closing(stream: BinaryIO, terms: Iterator[TermInfo]) -> Iterator[TermInfo]:
+    """Yield the terms and close the file after the last one, or after an error."""
+    with closing(stream):
+        yield from terms

@@ -161,12 +161,12 @@ def _synonyms(frame: Frame, skipped: Skipped) -> Iterator[tuple[str, str]]:
             skipped.note("synonym without quotes", value)
             continue
         scope = match.group(2) or ""
-        yield scope if scope in _SCOPES else "RELATED", _unescape(match.group(1))
+        yield scope if scope in _SCOPES else "RELATED", _one_line(match.group(1))
     for tag, scope in _OLD_SYNONYMS.items():
         for value in frame.get(tag, ()):
             match = _QUOTED.match(value)
             if match:
-                yield scope, _unescape(match.group(1))
+                yield scope, _one_line(match.group(1))
 
 
 def _definition(value: str) -> str:
@@ -178,7 +178,11 @@ def _plain(value: str) -> str:
     """Return an unquoted value without trailing qualifiers and comment."""
     text = re.sub(r"\s+!\s.*$", "", value, flags=re.DOTALL)
     text = re.sub(r"\s*(?<!\\)\{[^{}]*=[^{}]*\}\s*$", "", text)
-    return _unescape(text).strip()
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_unescape(text).split())
 
 
 def _unescape(text: str) -> str:

@@ -22,9 +22,10 @@ _DOCTYPE = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 class BoundedReader(io.RawIOBase):
     """A binary stream that ends with OntologyInvalid, not with a full memory or a half file."""
 
-    def __init__(self, inner: BinaryIO, where: str, limit: int = MAX_BYTES) -> None:
+    def __init__(self, file: BinaryIO, where: str, *, gzipped: bool, limit: int) -> None:
         super().__init__()
-        self._inner = inner
+        self._file = file
+        self._inner = gzip.GzipFile(fileobj=file) if gzipped else file
         self._where = where
         self._left = limit
 
@@ -62,6 +63,7 @@ class BoundedReader(io.RawIOBase):
     def close(self) -> None:
         """Close the file below."""
         self._inner.close()
+        self._file.close()
         super().close()
 
 
@@ -75,8 +77,8 @@ def open_bytes(path: Path, limit: int = MAX_BYTES) -> io.BufferedReader:
         raise OntologyInvalid(
             f"cannot be read: {error.strerror or error}", where=str(path), hint="check the path"
         ) from error
-    inner: BinaryIO = gzip.GzipFile(fileobj=raw) if magic == b"\x1f\x8b" else raw  # type: ignore[assignment]
-    return io.BufferedReader(BoundedReader(inner, str(path), limit), 1 << 18)
+    gzipped = magic == b"\x1f\x8b"
+    return io.BufferedReader(BoundedReader(raw, str(path), gzipped=gzipped, limit=limit), 1 << 18)
 
 
 def sniff(path: Path) -> Kind:

@@ -22,6 +22,9 @@ MAX_BYTES = 64 << 20
 """Larger files go to the streaming readers: pronto needs ten times their size in memory."""
 
 
+_OTHER_LANGUAGE = re.compile(rb"<rdfs:label[^>]*xml:lang=[\"'](?!en)")
+
+
 class ProntoRefused(Exception):
     """pronto cannot read the file; says why in a few words."""
 
@@ -50,6 +53,8 @@ class _Refusals:
 
 def read_by_pronto(content: bytes, path: Path) -> Document:
     """Read OBO or OWL (RDF/XML) with pronto, following no imports; ProntoRefused if it cannot."""
+    if _OTHER_LANGUAGE.search(content):
+        raise ProntoRefused("it takes labels of any language")
     skipped = Skipped()
     with _Refusals(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -63,11 +68,16 @@ def read_by_pronto(content: bytes, path: Path) -> Document:
         raise ProntoRefused("it finds no term")
     return Document(
         name=name,
-        version=version_name(loaded.metadata.data_version or "", path),
+        version=version_name(loaded.metadata.data_version or _date(loaded), path),
         reader="pronto",
         terms=iter(terms),
         skipped=skipped,
     )
+
+
+def _date(loaded: Ontology) -> str:
+    date = loaded.metadata.date
+    return date.date().isoformat() if date else ""
 
 
 def _without_place(message: str) -> str:
@@ -91,9 +101,11 @@ def _term(term: Term, curie: Curie, ontology: str) -> TermInfo:
     replacements = (curie_of(other.id) for other in term.replaced_by)
     return TermInfo(
         curie=curie,
-        label=term.name or "",
+        label=" ".join((term.name or "").split()),
         ontology=ontology,
-        synonyms=tuple(sorted({(s.scope or "RELATED", s.description) for s in term.synonyms})),
+        synonyms=tuple(
+            sorted({(s.scope or "RELATED", " ".join(s.description.split())) for s in term.synonyms})
+        ),
         parents=tuple(sorted({parent for parent in parents if parent})),
         obsolete=bool(term.obsolete),
         replaced_by=tuple(sorted({other for other in replacements if other})),

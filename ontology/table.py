@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,14 @@ from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
 
 MAGIC = "#parfocal-terms"
+
+
+def bundled() -> tuple[Path, ...]:
+    """Return the tables of terms that parfocal ships, for a start without network."""
+    folder = resources.files("ontology") / "data"
+    return tuple(
+        sorted(Path(str(item)) for item in folder.iterdir() if item.name.endswith(".tsv.gz"))
+    )
 
 
 def read_table(stream: BinaryIO, path: Path) -> Document:

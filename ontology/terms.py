@@ -6,8 +6,8 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,11 +137,17 @@ class SqliteTermStore:
         self, document: Document, progress: Callable[[int], None] | None = None
     ) -> OntologySummary:
         """Replace an ontology's earlier version; on failure the earlier one stays, whole."""
+        return self.load_all((document,), progress)[0]
+
+    def load_all(
+        self, documents: Iterable[Document], progress: Callable[[int], None] | None = None
+    ) -> tuple[OntologySummary, ...]:
+        """Replace the earlier versions of several ontologies, all or nothing."""
         with database.translated(str(self._path)):
-            summary = database.replace(self._connection(), document, progress)
+            summaries = database.replace(self._connection(), documents, progress)
         with self._lock:
             self._forget()
-        return summary
+        return summaries
 
     def load_bundled(
         self, progress: Callable[[int], None] | None = None
@@ -152,14 +158,14 @@ class SqliteTermStore:
         """
         held = {one.name: one for one in self.ontologies()}
         done = []
-        for path in bundled():
-            with open_bytes(path) as stream:
-                document = read_table(stream, path)
+        with ExitStack() as stack:
+            for path in bundled():
+                document = read_table(stack.enter_context(open_bytes(path)), path)
                 known = held.get(document.name)
                 outdated = known and known.reader == "table" and known.version != document.version
                 if known is None or outdated:
-                    done.append(self.load(document, progress))
-        return tuple(done)
+                    done.append(document)
+            return self.load_all(done, progress)
 
     # -------------------------------------------------------------- inside
 
@@ -274,9 +280,7 @@ def open_terms(settings: Settings) -> SqliteTermStore:
 
     A new one starts with the tables that parfocal ships, unless ``[ontology] bundled`` says no.
     """
-    path = settings.data_dir / FILE_NAME
-    new = not path.exists()
-    store = SqliteTermStore(path)
-    if new and settings.ontology.bundled:
+    store = SqliteTermStore(settings.data_dir / FILE_NAME)
+    if settings.ontology.bundled and not store.version():
         store.load_bundled()
     return store

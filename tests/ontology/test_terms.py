@@ -40,7 +40,7 @@ class TestSqliteTermStore(TermStoreContract):
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_terms(Settings(data_dir=tmp_path / "new"))
+    store = SqliteTermStore(tmp_path / "new" / FILE_NAME)
     yield store
     store.close()
 
@@ -51,6 +51,18 @@ def test_terms_outlive_the_process(store, tmp_path):
     assert again.find("human") == store.find("human")
     assert again.version() == store.version() != ""
     again.close()
+
+
+def test_new_store_starts_with_the_shipped_tables(tmp_path):
+    store = open_terms(Settings(data_dir=tmp_path))
+    assert {match.curie for match in store.find("HeLa")} >= {"EFO:0001185"}
+    store.close()
+
+
+def test_new_store_stays_empty_when_told_so(tmp_path):
+    store = open_terms(Settings(data_dir=tmp_path, ontology={"bundled": False}))
+    assert store.ontologies() == ()
+    store.close()
 
 
 def test_loading_replaces_the_earlier_version_whole(store):
