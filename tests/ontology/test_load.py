@@ -74,7 +74,8 @@ Declaration(Class(obo:CL_0000001))
 # a comment (with brackets
 AnnotationAssertion(rdfs:label obo:CL_0000000 "cell")
 AnnotationAssertion(rdfs:label obo:CL_0000540 "neuron"@en)
-AnnotationAssertion(Annotation(oio:hasDbXref "x (y") oio:hasExactSynonym obo:CL_0000540 "nerve cell")
+AnnotationAssertion(Annotation(oio:hasDbXref "x (y")
+  oio:hasExactSynonym obo:CL_0000540 "nerve cell")
 AnnotationAssertion(oio:hasAlternativeId obo:CL_0000540 "CL:0000999")
 AnnotationAssertion(rdfs:label obo:CL_0000001 "obsolete old cell")
 AnnotationAssertion(owl:deprecated obo:CL_0000001 "true"^^<http://www.w3.org/2001/XMLSchema#boolean>)
@@ -104,7 +105,7 @@ GRAPHS = json.dumps(
                             "synonyms": [{"pred": "hasExactSynonym", "val": "nerve cell"}],
                             "basicPropertyValues": [
                                 {
-                                    "pred": "http://www.geneontology.org/formats/oboInOwl#hasAlternativeId",
+                                    "pred": "oio:hasAlternativeId",
                                     "val": "CL:0000999",
                                 }
                             ],
