@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import islice
 
 _PLAUSIBLE = frozenset("°µμ®©™±·•αβγδεκλπσΔ§½²³≤≥…—\xa0\xd7\u2018\u2019\u201c\u201d\u2013\u223c")
+_BEYOND_ASCII = re.compile(r"(.?)([^\x00-\x7f])", re.DOTALL)
+_WINDOWS = {
+    byte: bytes((byte,)).decode("cp1252")
+    for byte in range(0x80, 0xA0)
+    if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
 _LICENCE = re.compile(r"\bcc[\s-]*(by(?:[\s-]*(?:nc|sa|nd))*|0|zero)\b[\s-]*v?(\d\.\d)?", re.I)
 _CREATIVE = re.compile(
     r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero))/(\d\.\d)", re.I
@@ -19,14 +26,13 @@ _NAMED = re.compile(r"(?:(\d{1,2})\s+)?([A-Za-z]{3})[a-z]*\.?\s+(?:(\d{1,2}),?\s
 
 
 def _strangeness(text: str) -> int:
-    """Count characters beyond ASCII that running text hardly ever has."""
+    """Count characters beyond ASCII that running text hardly ever has, among the first ones."""
     strange = 0
-    before = " "
-    for character in text:
-        if character > "\x7f" and character not in _PLAUSIBLE:
+    for match in islice(_BEYOND_ASCII.finditer(text), 5000):
+        before, character = match.groups()
+        if character not in _PLAUSIBLE:
             inside = before.islower() and not character.islower()
             strange += inside or not character.isalpha()
-        before = character
     return strange
 
 
@@ -41,16 +47,11 @@ def decode_text(content: bytes) -> tuple[str, str]:
     try:
         return content.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:
-        windows = "".join(_WINDOWS[byte] for byte in content)
+        windows = content.decode("latin-1").translate(_WINDOWS)
         mac = content.decode("mac-roman")
-    guess = (mac, "mac-roman") if _strangeness(mac) < _strangeness(windows) else (windows, "")
-    return guess[0], guess[1] or "windows-1252"
-
-
-_WINDOWS = [
-    bytes((byte,)).decode("cp1252" if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "latin-1")
-    for byte in range(256)
-]
+    if _strangeness(mac) < _strangeness(windows):
+        return mac, "mac-roman"
+    return windows, "windows-1252"
 
 
 def read_licence(text: str, url: str = "") -> str:

@@ -52,11 +52,18 @@ def _dragged(cells: Sequence[Pair], numbers: dict[Pair, tuple[str, str, int]]) -
     return dragged
 
 
-def _trusted(counts: Counter[Pair], text: str) -> str | None:
-    """Return the accession that most rows give to a text; None when there is no such."""
-    common = Counter({pair[1]: n for pair, n in counts.items() if pair[0] == text}).most_common(2)
-    clear = common[0][1] > 1 and (len(common) == 1 or common[0][1] > common[1][1])
-    return common[0][0] if clear else None
+def _trusted(counts: Counter[Pair], texts: set[str]) -> set[Pair]:
+    """Return for each text the accession that most rows give it, where there is such a one."""
+    by_text: dict[str, Counter[str]] = {text: Counter() for text in texts}
+    for (text, accession), rows in counts.items():
+        if text in texts:
+            by_text[text][accession] = rows
+    trusted = set()
+    for text, accessions in by_text.items():
+        (first, most), *others = accessions.most_common(2)
+        if most > 1 and (not others or most > others[0][1]):
+            trusted.add((text, first))
+    return trusted
 
 
 def find_drag_fill(cells: Sequence[Pair]) -> DragFill | None:
@@ -71,7 +78,7 @@ def find_drag_fill(cells: Sequence[Pair]) -> DragFill | None:
     texts = _dragged(cells, numbers) if numbers else set()
     if not texts:
         return None
-    trusted = {(text, _trusted(counts, text)) for text in texts}
+    trusted = _trusted(counts, texts)
     doubted = frozenset(
         pair for pair in counts if pair[0] in texts and pair[1].strip() and pair not in trusted
     )

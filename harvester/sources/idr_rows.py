@@ -85,6 +85,7 @@ class _Plan:
         by = f"curator of {item.folder}"
         self.width = len(item.header)
         self.names = name_columns(item.header)
+        self.screen = self.names.plate >= 0 or self.names.well >= 0
         self.pairs = [_Pairs(column) for column in columns]
         self.left_over = _Pairs(_LEFT_OVER)
         self.claims: list[tuple[int, int, int, int, _Claims]] = []
@@ -121,7 +122,6 @@ def read_rows(item: RowsItem, source: str) -> Iterator[Record]:
     plan = _Plan(item)
     container = record_id(source, item.container)
     repeats = dict(item.repeats)
-    screen = plan.names.plate >= 0 or plan.names.well >= 0
     for place, row in enumerate(decode_rows(item)):
         larger, smaller = row_names(row, plan.names)
         native = native_name(item.container, row, larger, smaller)
@@ -131,7 +131,7 @@ def read_rows(item: RowsItem, source: str) -> Iterator[Record]:
         provenance = Provenance(source, native, item.file)
         key_values = plan.key_values(row)
         annotations = plan.annotations(_padded(row, plan.width)) if plan.claims else ()
-        if screen:
+        if plan.screen:
             yield Image(
                 id=identifier,
                 title=f"{larger} {smaller}".strip() or native,
@@ -143,16 +143,16 @@ def read_rows(item: RowsItem, source: str) -> Iterator[Record]:
                 plate=larger,
                 well=smaller,
             )
-        else:
-            kind = Image if smaller or not larger else Dataset
-            yield kind(
-                id=identifier,
-                title=smaller or larger or native,
-                part_of=container,
-                provenance=provenance,
-                key_values=key_values,
-                annotations=annotations,
-            )
+            continue
+        kind = Image if smaller or not larger else Dataset
+        yield kind(
+            id=identifier,
+            title=smaller or larger or native,
+            part_of=container,
+            provenance=provenance,
+            key_values=key_values,
+            annotations=annotations,
+        )
 
 
 def _identifier(source: str, native: str) -> RecordId:

@@ -212,7 +212,7 @@ def _read_table(files: _Files, file: FoundFile, container: str) -> _Reading:
 
 
 def _items(reading: _Reading, folder: str, container: str, file: str) -> Iterator[RawItem]:
-    table = reading.table or Table((), (), (), ())
+    table = reading.table or Table((), (), ())
     for number, run in enumerate(table.runs):
         key = f"{file}#{number:04d}"
         item = rows_item(table, run, folder, container, file, reading.bulkmap)

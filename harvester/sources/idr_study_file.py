@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from parfocal.errors import SourceMalformed
+
 _LINES = re.compile(r"\r\n|\n|\r")
 _GROUPS = (
     "Study|Screen|Experiment|Library|Protocol|Phenotype|Raw|Feature Level|Processed Data|"
@@ -29,6 +31,8 @@ _NAME = re.compile(r"Comment ?\[IDR (?:Screen|Experiment) Name\]", re.I)
 _CONTAINER = re.compile(r"(?:screen|experiment)[A-Za-z0-9]{1,3}", re.I)
 _WIDE = re.compile(r"\s{4,}|\t")
 MAX_CELLS = 20_000
+MAX_ROWS = 2_000
+MAX_SECTIONS = 500
 
 
 class StudyRow(Struct, frozen=True):
@@ -86,19 +90,24 @@ def read_rows(text: str) -> Iterator[StudyRow]:
     """Yield the rows of a study file; a line without a known key goes on with the row before it."""
     key = ""
     cells: list[str] = []
+    last: list[str] = []
     for line in _LINES.split(text):
         if line.lstrip('" ').startswith("#"):
             continue
         begun = _split(line)
         if begun:
             if key:
-                yield _row(key, cells)
+                yield _row(key, [*cells, "\n".join(last)])
             key, cells = _without_empty_row(*begun)
+            last = [cells.pop()] if cells else []
         elif key and line.strip():
             first, *others = line.split("\t")
-            cells[-1:] = [f"{cells[-1]}\n{first}" if cells else first, *others]
+            last.append(first)
+            if others:
+                cells += ["\n".join(last), *others[:-1]]
+                last = others[-1:]
     if key:
-        yield _row(key, cells)
+        yield _row(key, [*cells, "\n".join(last)])
 
 
 def _without_empty_row(key: str, cells: list[str]) -> tuple[str, list[str]]:
@@ -140,17 +149,22 @@ def read_sections(text: str) -> tuple[Section, ...]:
         if start:
             groups.append((start.group(1).lower(), []))
         groups[-1][1].append(row)
-    sections: list[Section] = [Section("", "", tuple(groups[0][1]))]
+        if len(groups[-1][1]) > MAX_ROWS or len(groups) > MAX_SECTIONS:
+            raise SourceMalformed("has far too many rows or sections to be a study file")
+    sections = [Section("", "", tuple(groups[0][1]))]
+    taken = {""}
     numbers = {"screen": 0, "experiment": 0}
     for kind, rows in groups[1:]:
-        if not any(row.cells for row in rows):
-            continue
-        numbers[kind] += 1
-        name = _named(kind, rows, numbers[kind])
-        taken = [section.name for section in sections]
-        if name in taken:
-            name = _named(kind, (), numbers[kind])
-        if name in taken:
-            name = f"{name}~{len(taken)}"
-        sections.append(Section(kind, name, tuple(rows)))
+        if any(row.cells for row in rows):
+            numbers[kind] += 1
+            sections.append(
+                Section(kind, _free_name(kind, rows, numbers[kind], taken), tuple(rows))
+            )
     return tuple(sections)
+
+
+def _free_name(kind: str, rows: Sequence[StudyRow], number: int, taken: set[str]) -> str:
+    names = (_named(kind, rows, number), _named(kind, (), number), f"{kind}~{number}")
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from harvester.accessions import read_accessions
 from harvester.coerce import read_date, read_licence
 from harvester.sources.idr_items import StudyItem
 from harvester.sources.idr_study_file import Section, StudyRow, read_sections
+from parfocal.errors import SourceMalformed
 from parfocal.fields import field_of_key
 from parfocal.identifiers import RecordId, parse_doi, parse_orcid, record_id
 from parfocal.interfaces import Problem
@@ -35,6 +36,7 @@ _ELSEWHERE = (
 _SHOWN_SHORT = ("imaging method", "organism", "sample type", "technology type", "type")
 _PRIVATE = "study person email"
 LONGEST_VALUE = 50_000
+MOST_VALUES = 50_000
 
 
 def _short(key: str) -> str:
@@ -51,6 +53,11 @@ def _key_values(section: Section) -> Iterator[KeyValue]:
         for cell in row.cells:
             if cell:
                 yield from (KeyValue(key, cell[:LONGEST_VALUE]) for key in dict.fromkeys(keys))
+
+
+def _pairs(*sections: Section) -> tuple[KeyValue, ...]:
+    pairs = (pair for section in sections for pair in _key_values(section))
+    return tuple(dict.fromkeys(islice(pairs, MOST_VALUES)))
 
 
 def _texts(section: Section, base: str, before: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -203,7 +210,7 @@ def _study(
         title=" ".join(study.first("Study Title").split()) or item.folder,
         description=study.first("Study Description"),
         provenance=Provenance(source, item.folder, item.file),
-        key_values=tuple(dict.fromkeys((*_key_values(study), *_key_values(methods)))),
+        key_values=_pairs(study, methods),
         annotations=tuple(dict.fromkeys((*_claims(study, by), *_claims(methods, by)))),
         links=_links(study),
         date=read_date(study.first("Study Public Release Date")),
@@ -228,7 +235,7 @@ def _container(item: StudyItem, section: Section, source: str, study: RecordId) 
         description=section.first(f"{kind} Description"),
         part_of=study,
         provenance=Provenance(source, native, item.file),
-        key_values=tuple(dict.fromkeys(_key_values(section))),
+        key_values=_pairs(section),
         annotations=tuple(dict.fromkeys(_claims(section, f"curator of {item.folder}"))),
         links=_links(section),
         identifiers=_identifiers(section),
@@ -239,7 +246,11 @@ def _container(item: StudyItem, section: Section, source: str, study: RecordId) 
 
 def read_study(item: StudyItem, source: str) -> Iterator[Record | Problem]:
     """Yield the study, then its screens and experiments, also those that only have a table."""
-    sections = read_sections(item.text)
+    try:
+        sections = read_sections(item.text)
+    except SourceMalformed as error:
+        yield Problem(item.file, error.message, hint="compare with another study file")
+        sections = read_sections("")
     study, problems = _study(item, sections, source)
     yield from problems
     yield study

@@ -29,10 +29,11 @@ MAX_COLUMNS = 10_000
 
 
 class Run(Struct, frozen=True):
-    """Some consecutive rows, encoded, with what is repeated among them."""
+    """Some consecutive rows, encoded, with what is repeated and what is doubted among them."""
 
     rows: Raw
     repeats: tuple[tuple[int, int], ...]
+    doubted: tuple[tuple[int, str, str], ...] = ()
 
 
 class Table(Struct, frozen=True):
@@ -40,7 +41,6 @@ class Table(Struct, frozen=True):
 
     header: tuple[str, ...]
     runs: tuple[Run, ...]
-    doubted: tuple[tuple[int, str, str], ...]
     warnings: tuple[Problem, ...]
 
 
@@ -94,6 +94,15 @@ class _Reading:
         self.ragged: list[int] = []
         self.runs: list[Run] = []
 
+    def _count(self, native: str) -> int:
+        """Return how many rows have had this name, so that name and number are new."""
+        count = self.seen[native] = self.seen.get(native, 0) + 1
+        while count > 1 and f"{native}~{count}" in self.seen:
+            count = self.seen[native] = count + 1
+        if count > 1:
+            self.seen[f"{native}~{count}"] = 1
+        return count
+
     def take(self, rows: list[tuple[int, list[str]]]) -> None:
         """Take a run of rows."""
         self.numbers += [number for number, _ in rows]
@@ -102,8 +111,7 @@ class _Reading:
         for place, row in enumerate(cells):
             if len(row) > self.width and any(row[self.width :]):
                 self.ragged.append(rows[place][0])
-            native = native_name(self.container, row, *row_names(row, self.names))
-            count = self.seen[native] = self.seen.get(native, 0) + 1
+            count = self._count(native_name(self.container, row, *row_names(row, self.names)))
             if count > 1:
                 repeats.append((place, count))
         for claim, gathered in zip(self.claims, self.cells, strict=True):
@@ -154,13 +162,21 @@ def read_table(text: str, file: str, container: str) -> Table:
     if waiting:
         reading.take(waiting)
     warnings = [_ragged_warning(file, reading.ragged)] if reading.ragged else []
-    doubted: list[tuple[int, str, str]] = []
+    doubted: list[set[tuple[int, str, str]]] = [set() for _ in reading.runs]
     for claim, cells in zip(reading.claims, reading.cells, strict=True):
         found = find_drag_fill(cells) if claim.text >= 0 else None
         if found:
             warnings.append(_drag_warning(file, header, claim, found, reading.numbers))
-            doubted += [(claim.accession, *pair) for pair in sorted(found.doubted)]
-    return Table(header, tuple(reading.runs), tuple(doubted), tuple(warnings))
+            for number, gathered in enumerate(doubted):
+                run = cells[number * ROWS_PER_ITEM : (number + 1) * ROWS_PER_ITEM]
+                gathered.update(
+                    (claim.accession, *pair) for pair in found.doubted.intersection(run)
+                )
+    runs = tuple(
+        Run(run.rows, run.repeats, tuple(sorted(gathered)))
+        for run, gathered in zip(reading.runs, doubted, strict=True)
+    )
+    return Table(header, runs, tuple(warnings))
 
 
 def rows_item(
@@ -168,5 +184,5 @@ def rows_item(
 ) -> RowsItem:
     """Return one run of a table as an item that needs nothing else to be read."""
     return RowsItem(
-        folder, container, file, table.header, bulkmap, table.doubted, run.repeats, run.rows
+        folder, container, file, table.header, bulkmap, run.doubted, run.repeats, run.rows
     )

@@ -149,6 +149,30 @@ def test_file_without_permission(folder: Path) -> None:
     assert "cannot be read" in only_problem(folder).reason
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Screen Number\t1\n" * 100_000, "Study Type Term Accession\t1\n" * 100_000],
+    ids=["sections", "rows"],
+)
+def test_endless_study_file(folder: Path, text: str) -> None:
+    (folder / "s1-x" / "s1-study.txt").write_text(text)
+    source = IdrStudies("idr", IdrStudies.Options(path=folder))
+    started = time.monotonic()
+    found = [one for item in fetch_all(source)[:1] for one in source.normalise(item)]  # type: ignore[arg-type]
+    assert isinstance(found[0], Problem)
+    assert len(found) == 2, "the study itself still stands"
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("line", ["a\n", "a\t\n", "\t\n", "\t"])
+def test_endless_cell_of_a_study_file(folder: Path, line: str) -> None:
+    (folder / "s1-x" / "s1-study.txt").write_text("Study Title\tT\n" + line * 500_000)
+    started = time.monotonic()
+    _, _, ids = walk(folder)
+    assert "idr:s1-x" in ids
+    assert time.monotonic() - started < 10
+
+
 def test_wrong_orcid_is_told(folder: Path) -> None:
     text = "Study Person Last Name\tA\nStudy Person ORCID\t0000-0002-1825-0098\n"
     (folder / "s1-x" / "s1-study.txt").write_text(text)

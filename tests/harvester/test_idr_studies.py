@@ -191,13 +191,14 @@ def test_rows_put_in_do_not_rename_others(tmp_path: Path) -> None:
     assert after == [f"{base}/P/B9", *before]
 
 
+def test_a_name_that_looks_like_a_repeat_stays_unique(tmp_path: Path) -> None:
+    found = rows(table(tmp_path, "Plate,Well\nP,A1\nP,A1~2\nP,A1\nP,A1\nP,A1~3\n"))
+    assert len({record.id for record in found}) == 5
+
+
 def test_keys_without_bulkmap_are_unwrapped(tmp_path: Path) -> None:
-    found = rows(
-        table(
-            tmp_path,
-            "Plate,Well,Characteristics [Cell Line],Comment [Gene Symbol],Notes,\nP,A1,HeLa, ,x,y\n",
-        )
-    )
+    header = "Plate,Well,Characteristics [Cell Line],Comment [Gene Symbol],Notes,\n"
+    found = rows(table(tmp_path, header + "P,A1,HeLa, ,x,y\n"))
     assert pairs(found[0]) == [
         ("Plate", "P"),
         ("Well", "A1"),
