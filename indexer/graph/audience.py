@@ -85,7 +85,7 @@ class Audience:
                 if record is not None and record.access.visible_to(self._viewer):
                     content.append(quads.content)
             _load(store, b"".join(content))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise self._failure(error) from error
 
     def _remove(self, store: ox.Store, id: RecordId) -> None:
@@ -102,13 +102,15 @@ class Audience:
             store.flush()
             store.backup(str(self.folder / name))
             self._write(State(self._base, old.groups, max(revision, old.revision), checkpoint=name))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise self._failure(error) from error
         self._sweep(name)
 
     def _free_name(self) -> str:
-        taken = [int(path.name.partition("-")[2]) for path in self.folder.glob("checkpoint-*")]
-        return f"checkpoint-{max(taken, default=0) + 1}"
+        """Return a name after all others; a killed backup leaves one that ends in ``.tmp``."""
+        taken = (path.name.split("-")[1] for path in self.folder.glob("checkpoint-*"))
+        last = max((int(number.partition(".")[0]) for number in taken), default=0)
+        return f"checkpoint-{last + 1}"
 
     def _write(self, state: State) -> None:
         path = self.folder / "state.json"
@@ -132,11 +134,11 @@ class Audience:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._store = ox.Store(str(self.folder / "store"))
-            except OSError as error:
+            except (OSError, RuntimeError) as error:
                 raise self._failure(error) from error
         return self._store
 
-    def _failure(self, error: OSError) -> StoreError:
+    def _failure(self, error: OSError | RuntimeError) -> StoreError:
         try:
             full = shutil.disk_usage(self.folder).free < 1 << 20
         except OSError:
