@@ -98,8 +98,8 @@ def create_app(catalogue: Catalogue) -> Flask:
     """Make the web application that serves a catalogue.
 
     >>> from parfocal.catalogue import Catalogue
-    >>> app = create_app(Catalogue.in_memory())
-    >>> app.test_client().get("/api/v1/search").json["total"]
+    >>> with Catalogue.in_memory() as catalogue:
+    ...     create_app(catalogue).test_client().get("/api/v1/search").json["total"]
     0
     """
     app = Flask("api", static_folder=str(Path(__file__).parent / "static"))

@@ -223,6 +223,8 @@ def components() -> dict[str, Schema]:
     """Return all schemas by name; those of records come from the model itself."""
     given = (Dataset, Image, Field, RunReport, Problem)
     _, found = msgspec.json.schema_components(given, ref_template=_PREFIX + "{name}")
+    for name in ("Field", "RunReport", "Counts", "Problem"):
+        found[name]["additionalProperties"] = False
     for name in ("Dataset", "Image"):
         found[name]["properties"]["iri"] = {**TEXT, "description": "Address of the record."}
         found[name]["required"] = [*found[name]["required"], "iri"]

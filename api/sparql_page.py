@@ -36,8 +36,7 @@ EXAMPLES = (
     (
         "One key of the source, with its values",
         "SELECT ?value (COUNT(?record) AS ?records) WHERE {\n"
-        "  ?record parfocal:keyValue ?pair .\n"
-        '  ?pair parfocal:key "Gene Symbol" ; parfocal:value ?value .\n'
+        "  ?record keys:Gene%20Symbol ?value .\n"
         "} GROUP BY ?value ORDER BY DESC(?records) LIMIT 20\n",
     ),
     (
@@ -48,7 +47,7 @@ EXAMPLES = (
         "} ORDER BY DESC(?width) LIMIT 20\n",
     ),
 )
-_NAMES = ("schema", "oa", "rdfs", "ome", "parfocal")
+_NAMES = ("schema", "oa", "rdfs", "ome", "keys", "parfocal")
 _PREFIXES = "".join(f"PREFIX {name}: <{PREFIXES[name]}>\n" for name in _NAMES)
 
 

@@ -28,8 +28,8 @@ PROLOGUE = "".join(f"PREFIX {name}: <{PREFIXES[name]}>\n" for name in _USED)
 def literal(text: str) -> str:
     r"""Return a text as a SPARQL string, whatever is in it.
 
-    >>> literal('5" \\\\')
-    '"5\\\\" \\\\\\\\"'
+    >>> print(literal('say "yes"'))
+    "say \"yes\""
     """
     return json.dumps(text, ensure_ascii=False)
 
@@ -79,29 +79,31 @@ class _Writer:
         )
 
     def _text(self, text: str, indent: str) -> str:
-        value = self._fresh("text")
+        said, value = self._fresh("said"), self._fresh("text")
         return (
-            f"{indent}?record schema:name|schema:description|parfocal:keyValue/parfocal:value"
-            f" {value} .\n"
-            f"{indent}FILTER(CONTAINS(LCASE({value}), {literal(text.lower())}))\n"
+            f"{indent}?record {said} {value} .\n"
+            f"{indent}FILTER(isLiteral({value}) && "
+            f"CONTAINS(LCASE(STR({value})), {literal(text.lower())}))\n"
         )
 
     def _pair(self, key: str | None, op: str, value: str, indent: str) -> str:
-        pair, name, text = self._fresh("pair"), self._fresh("key"), self._fresh("value")
+        name, text = self._fresh("key"), self._fresh("value")
+        keys = literal(PREFIXES["keys"])
+        same = (
+            f"STRSTARTS(STR({name}), {keys})"
+            if key is None
+            else f"LCASE(STR({name})) = LCASE(CONCAT({keys}, ENCODE_FOR_URI({literal(key)})))"
+        )
         lower = literal(value.lower())
         test = f"LCASE({text}) = {lower}" if op == "equals" else f"CONTAINS(LCASE({text}), {lower})"
-        same = "" if key is None else f" && LCASE({name}) = {literal(key.lower())}"
-        return (
-            f"{indent}?record parfocal:keyValue {pair} .\n"
-            f"{indent}{pair} parfocal:key {name} ; parfocal:value {text} .\n"
-            f"{indent}FILTER({test}{same})\n"
-        )
+        return f"{indent}?record {name} {text} .\n{indent}FILTER({same} && {test})\n"
 
 
 def as_sparql(where: Clause) -> str:
     """Return a query that finds records by the same terms and pairs."""
     pattern = _Writer().write(where)
     return (
-        f"{PROLOGUE}SELECT DISTINCT ?record ?title WHERE {{\n{pattern}"
+        f"{PROLOGUE}SELECT DISTINCT ?record ?title WHERE {{\n"
+        f"  ?record parfocal:omeType ?kind .\n{pattern}"
         "  OPTIONAL { ?record schema:name ?title }\n}\nLIMIT 100\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parfocal.config import Settings
 from parfocal.identifiers import Curie, record_id
+from parfocal.interfaces import TermInfo
 from parfocal.model import (
     Access,
     Annotation,
@@ -19,6 +20,7 @@ from parfocal.model import (
     Quantity,
     Record,
 )
+from parfocal.terms import MemoryTermStore
 
 TOKEN = "a-lab-token-of-length"
 SETTINGS = Settings.model_validate(
@@ -212,3 +214,19 @@ def hostile() -> list[Record]:
 def everything() -> list[Record]:
     records = [record for number in range(4) for record in study(number)]
     return [*records, stack(), *private(), *hostile()]
+
+
+def terms() -> MemoryTermStore:
+    """A few terms of real ontologies, with synonyms and one step of subclasses."""
+    told = (
+        TermInfo(Curie("NCBITaxon:9606"), "Homo sapiens", synonyms=(("EXACT", "human"),)),
+        TermInfo(Curie("NCBITaxon:10090"), "Mus musculus", synonyms=(("EXACT", "mouse"),)),
+        TermInfo(Curie("FBbi:00000251"), "confocal microscopy"),
+        TermInfo(Curie("CLO:0003684"), "HeLa cell", synonyms=(("EXACT", "HeLa"),)),
+        TermInfo(Curie("CMPO:0000003"), "mitotic process phenotype"),
+        TermInfo(
+            Curie("CMPO:0000077"), "mitotic delayed", parents=(Curie("CMPO:0000003"),),
+            synonyms=(("EXACT", "mitotic delay"),),
+        ),
+    )  # fmt: skip
+    return MemoryTermStore(told)
