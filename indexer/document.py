@@ -29,7 +29,7 @@ _INHERITED = frozenset(field.name for field in FIELDS if field.inherited)
 
 
 class Entry(Struct, frozen=True, eq=False, gc=False):
-    """What a record has in one field: comparable texts, terms, claims, facet values, suggestions."""
+    """What a record has in one field: comparable texts, terms, claims, and values to show."""
 
     field: str
     texts: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from parfocal.query import fold, tokens
 
-TOKEN_LIMIT = 255
+TOKEN_LIMIT = 127
 """Characters of a word that count; longer words are cut, in documents and queries alike."""
 KEY_LIMIT = 1000
 """Characters up to which a key is indexed as it is; longer ones by their beginning and a digest."""

@@ -72,8 +72,8 @@ class Selection(Protocol):
         """Count records, levels and facets; with ``images_only`` facets count images only."""
         ...
 
-    def ranked(self, level: Level | None, offset: int, size: int) -> list[Row]:
-        """Return matching records (of a level) by relevance."""
+    def ranked(self, level: Level | None, after: Place | None, size: int) -> list[Row]:
+        """Return matching records (of a level) by relevance, from ``after.offset`` on."""
         ...
 
     def ordered(
@@ -185,6 +185,12 @@ def _order(query: Query) -> str:
     return "seq" if query.sort.by == "id" else require_field(query.sort.by).name
 
 
+def needs_moment(query: Query) -> bool:
+    """Whether pages follow an order that only holds while the index does not change."""
+    rolled_up = query.level in ("study", "container") and query.sort.by == "relevance"
+    return query.size > 0 and (rolled_up or _order(query) == "rank")
+
+
 def _expect(place: Place | None, by: str, generation: str) -> Place | None:
     if place is not None and place.by != by:
         raise QueryInvalid("the page token belongs to another query")
@@ -193,8 +199,9 @@ def _expect(place: Place | None, by: str, generation: str) -> Place | None:
     return place
 
 
-def _rank_place(offset: int, selection: Selection) -> Place:
-    return Place("rank", offset=offset, generation=selection.generation)
+def _rank_place(offset: int, selection: Selection, last: Row | None = None) -> Place:
+    score, seq = (last.score, last.seq) if last else (0.0, 0)
+    return Place("rank", offset=offset, generation=selection.generation, score=score, seq=seq)
 
 
 def _flat(
@@ -204,9 +211,11 @@ def _flat(
     wanted = query.size + 1
     if order == "rank":
         place = _expect(place, "rank", selection.generation)
+        rows = selection.ranked(level, place, wanted)
         offset = place.offset if place else 0
-        rows = selection.ranked(level, offset, wanted)
-        after = _rank_place(offset + query.size, selection)
+        after = _rank_place(
+            offset + query.size, selection, rows[: query.size][-1] if rows else None
+        )
     else:
         by: Literal["seq", "value"] = "seq" if order == "seq" else "value"
         place = _expect(place, by, "")
@@ -226,7 +235,7 @@ def _by_relevance(
 ) -> tuple[list[Row], Place | None]:
     place = _expect(place, "rank", selection.generation)
     offset = place.offset if place else 0
-    own = {row.id: row.score for row in selection.ranked(level, 0, max(1, len(groups)))}
+    own = {row.id: row.score for row in selection.ranked(level, None, max(1, len(groups)))}
     scored = is_scored(query.where)
     ranking = sorted(
         groups,

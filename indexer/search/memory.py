@@ -220,8 +220,9 @@ class MemorySelection:
         scored = [(_score(held, self._where), held) for held in self._at(level)]
         return sorted(scored, key=lambda item: (-item[0], item[1].doc.seq))
 
-    def ranked(self, level: Level | None, offset: int, size: int) -> list[Row]:
+    def ranked(self, level: Level | None, after: Place | None, size: int) -> list[Row]:
         """Return records by score, then seq."""
+        offset = after.offset if after else 0
         return [
             Row(held.doc.id, held.doc.seq, score=score)
             for score, held in self._ranking(level)[offset : offset + size]

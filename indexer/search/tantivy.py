@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import tantivy
@@ -34,6 +35,8 @@ from parfocal.query import Page, Query
 _SNAPSHOTS = 8
 """Earlier states of the index kept open so that paging goes on undisturbed."""
 _HEAP = 256_000_000
+_WRITER_THREADS = 2
+_BUILT_AT_ONCE = 500
 _COLLECT_EVERY = 16
 _VERSION_FILE = "parfocal-index"
 _REBUILD = "run: parfocal reindex"
@@ -62,6 +65,13 @@ def _unavailable(error: BaseException, path: Path) -> IndexUnavailable:
     return IndexUnavailable(
         f"the search index cannot be used: {error}", where=str(path), hint=_REBUILD
     )
+
+
+def batched(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:
+    """Yield changes in lists of a size."""
+    source = iter(changes)
+    while part := list(islice(source, size)):
+        yield part
 
 
 class TantivyIndex:
@@ -133,8 +143,7 @@ class TantivyIndex:
     def _open_writer(self) -> tantivy.IndexWriter:
         if self._writer is None:
             snapshot = self._snapshot()
-            assert self._index is not None
-            self._writer = self._index.writer(_HEAP, 1)
+            self._writer = snapshot.index.writer(_HEAP, _WRITER_THREADS)
             self._last_seq = snapshot.last_seq()
         return self._writer
 
@@ -145,30 +154,39 @@ class TantivyIndex:
 
     def apply(self, changes: Iterable[Change], revision: int) -> None:
         """Replace the documents of changed records and note the revision, in one commit."""
-        with self._lock, _engine(self._path):
-            writer = self._open_writer()
+        with self._lock:
+            with _engine(self._path):
+                writer = self._open_writer()
             last_seq = self._last_seq
             try:
-                self._write(writer, changes)
-                writer.delete_documents_by_term("meta", REVISION)
-                writer.add_json(revision_content(revision))
-                writer.commit()
+                self._write(writer, changes, revision)
             except BaseException:
                 self._last_seq = last_seq
                 self._abandon(writer)
                 raise
+
+    def _write(self, writer: tantivy.IndexWriter, changes: Iterable[Change], revision: int) -> None:
+        for part in batched(changes, _BUILT_AT_ONCE):
+            built = [(change.seq, document.build(change)) for change in part]
+            with _engine(self._path):
+                self._replace(writer, built)
+        with _engine(self._path):
+            writer.delete_documents_by_term("meta", REVISION)
+            writer.add_json(revision_content(revision))
+            writer.commit()
             self._commits += 1
             if self._commits % _COLLECT_EVERY == 0:
                 writer.garbage_collect_files()
 
-    def _write(self, writer: tantivy.IndexWriter, changes: Iterable[Change]) -> None:
-        for change in changes:
-            built = document.build(change)
-            if change.seq <= self._last_seq:
-                writer.delete_documents_by_term("seq", change.seq)
-            if built is not None:
-                writer.add_json(content(built))
-                self._last_seq = max(self._last_seq, change.seq)
+    def _replace(
+        self, writer: tantivy.IndexWriter, built: list[tuple[int, document.Document | None]]
+    ) -> None:
+        for seq, doc in built:
+            if seq <= self._last_seq:
+                writer.delete_documents_by_term("seq", seq)
+            if doc is not None:
+                writer.add_json(content(doc))
+                self._last_seq = max(self._last_seq, seq)
 
     def _abandon(self, writer: tantivy.IndexWriter) -> None:
         """Forget what was not committed; a writer that cannot even do that is dropped."""
@@ -238,7 +256,7 @@ class TantivyIndex:
     def suggest(
         self, prefix: str, viewer: Viewer, limit: int = 10
     ) -> tuple[tuple[str, str, int], ...]:
-        """Return the values of term and gene fields that begin with the text, most frequent first."""
+        """Return values of term and gene fields that begin with the text, most frequent first."""
         start = comparable(prefix)
         if not start:
             return ()

@@ -76,8 +76,8 @@ def _escaped(text: str) -> str:
 class Compiler:
     """Turns clauses into queries against one moment of an index.
 
-    ``holders`` answers which studies and containers match a query on ``own``; ``vocabulary`` lists the terms
-    of a raw field with a prefix.
+    ``holders`` answers which studies and containers match a query on ``own``; ``vocabulary`` lists
+    the terms of a raw field with a prefix.
     """
 
     def __init__(

@@ -36,11 +36,12 @@ class Snapshot:
 
     def count(self, query: TQuery) -> int:
         """Return how many documents match."""
-        return int(self.searcher.search(query, 1).count or 0)
+        found = self.searcher.search(query, 1)
+        return int(found.count or 0)  # type: ignore[attr-defined]
 
     def id_at(self, address: tantivy.DocAddress) -> RecordId:
         """Return the id of a record found."""
-        return RecordId(self.searcher.doc(address).get_first("id"))
+        return RecordId(str(self.searcher.doc(address).get_first("id")))
 
     def seqs(self, addresses: list[tantivy.DocAddress]) -> list[int]:
         """Return the seqs of records found."""
@@ -56,7 +57,7 @@ class Snapshot:
         """Return the revision noted by the last commit; 0 when there is none."""
         query = TQuery.term_query(self.index.schema, "meta", REVISION, index_option="basic")
         hits = self.searcher.search(query, 1).hits
-        return int(self.searcher.doc(hits[0][1]).get_first("revision")) if hits else 0
+        return int(self.searcher.doc(hits[0][1])["revision"][0]) if hits else 0
 
     def holders(
         self, name: str, make: Callable[[], TQuery], allowed: TQuery, audience: list[str]
@@ -205,8 +206,9 @@ class TantivySelection:
 
     # -------------------------------------------------------------- hits
 
-    def ranked(self, level: Level | None, offset: int, size: int) -> list[Row]:
+    def ranked(self, level: Level | None, after: Place | None, size: int) -> list[Row]:
         """Return records by score; equal scores keep the order of this state of the index."""
+        offset = after.offset if after else 0
         found = self._searcher.search(self._at(level), size, count=False, offset=offset).hits
         return [Row(self._snapshot.id_at(at), score=float(score)) for score, at in found]
 
@@ -240,7 +242,7 @@ class TantivySelection:
     def _by_value(
         self, query: TQuery, field: str, after: Place | None, size: int, descending: bool
     ) -> list[Row]:
-        """Return records by value, then seq; the engine sorts by one key, so ties are asked for apart."""
+        """Return records by value, then seq; the engine sorts by one key: ties are asked apart."""
         has_value = TQuery.exists_query(field)
         without = but_not(query, has_value)
         if after is not None and after.value is None:
@@ -299,7 +301,7 @@ class TantivySelection:
                 rows = [Row(self._snapshot.id_at(at)) for _, at in hits]
             else:
                 rows = self._by_seq(within, None, 1)
-            found |= {key: row.id for row in rows}
+            found.update((key, row.id) for row in rows)
         return found
 
 
