@@ -51,7 +51,7 @@ class Crate(Struct):
         return identifier if identifier.startswith(("http://", "https://")) else ""
 
     def all(self, entity: Json, *names: str) -> Iterator[Json]:
-        """Yield what properties refer to, references followed, plain texts as entities with a name."""
+        """Yield what properties refer to, plain texts as entities with a name."""
         for name in names:
             held = entity.get(name)
             for value in held if isinstance(held, list) else [held]:
@@ -160,7 +160,9 @@ def study_of(crate: Crate, id: RecordId, provenance: Provenance) -> Dataset:
         publisher=next((words(p.get("name")) for p in crate.all(root, "publisher")), ""),
         publications=tuple(_publications(crate, root)),
         keywords=tuple(dict.fromkeys(_keywords(root))),
-        funding=tuple(dict.fromkeys(filter(None, map(_grant, crate.all(root, "funder", "funding"))))),
+        funding=tuple(
+            dict.fromkeys(filter(None, map(_grant, crate.all(root, "funder", "funding"))))
+        ),
     )
 
 
@@ -207,7 +209,9 @@ def _identifiers(crate: Crate, root: Json) -> Iterator[str]:
 
 
 def _same_as(crate: Crate, root: Json) -> tuple[str, ...]:
-    found = (words(held.get("@id")) or words(held.get("name")) for held in crate.all(root, "sameAs"))
+    found = (
+        words(held.get("@id")) or words(held.get("name")) for held in crate.all(root, "sameAs")
+    )
     every = [crate.address, *(text for text in found if text.startswith(("http://", "https://")))]
     return tuple(dict.fromkeys(filter(None, every)))
 
@@ -280,9 +284,7 @@ def _taxon(entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> Non
         pairs.append(KeyValue("Common Name", common))
 
 
-def _sample(
-    crate: Crate, entity: Json, pairs: list[KeyValue], claims: list[Annotation]
-) -> None:
+def _sample(crate: Crate, entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
     for key, name in (("Biological Sample", "name"), ("Sample Description", "description")):
         text = words(entity.get(name))[:MAX_SHORT]
         if text and text not in [pair.value for pair in pairs]:
@@ -318,9 +320,7 @@ def _method(entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> No
     _claim(field, entity, name, key, claims)
 
 
-def _protocol(
-    crate: Crate, entity: Json, pairs: list[KeyValue], claims: list[Annotation]
-) -> None:
+def _protocol(crate: Crate, entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
     for technique in crate.all(entity, "measurementTechnique"):
         _method(technique, pairs, claims)
     for key, name in (

@@ -1,11 +1,13 @@
 """Makes a lab disk for the demonstration: generated images that look like cells, with sidecars.
 
-The same call always gives the same files. Needs the extra ``images``. People and experiments are invented.
+The same call always gives the same files; people and experiments are invented. Needs the extra
+``images``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -40,7 +42,7 @@ _MYOSIN = _Dye("myl7:EGFP", "EGFP", 488, 525, "40FFB0")
 _HELA = """\
 [dataset]
 title = "HeLa cells in mitosis, histone H2B and microtubules over time"
-description = "Cells with fluorescent histone and tubulin, followed through division with and without drug."
+description = "Fluorescent histone and tubulin, followed through division with and without drug."
 authors = [
   {name = "Ada Example", orcid = "0000-0002-1825-0097", affiliation = "Institute of Examples"},
   {name = "Ben Sample", affiliation = "Institute of Examples"},
@@ -59,8 +61,8 @@ pattern = "*.ome.tif"
 _HELA_TABLE = """\
 file,Compound,Concentration (nM),Phenotype
 h2b-tubulin-01.ome.tif,DMSO,0,
-h2b-tubulin-02.ome.tif,nocodazole,100,increased mitotic index
-h2b-tubulin-03.ome.tif,nocodazole,500,increased mitotic index
+h2b-tubulin-02.ome.tif,nocodazole,100,more mitotic metaphase cells
+h2b-tubulin-03.ome.tif,nocodazole,500,more mitotic metaphase cells
 """
 _KIDNEY = """\
 [dataset]
@@ -72,7 +74,7 @@ date = "2023-11-02"
 keywords = ["tissue clearing", "kidney", "segmentation"]
 Organism = "Mus musculus"
 "Organism Part" = "kidney"
-"Imaging Method" = "light sheet microscopy"
+"Imaging Method" = "SPIM"
 """
 _SCREEN = """\
 [dataset]
@@ -115,7 +117,7 @@ _WELLS = {
 
 
 def generate(folder: Path) -> None:
-    """Write ``lab/`` (public, three studies) and ``private/`` (one group's data set) into a folder."""
+    """Write ``lab/`` (three studies) and ``private/`` (one group's data set) into a folder."""
     _hela(folder / "lab" / "hela-h2b-timelapse")
     _kidney(folder / "lab" / "mouse-kidney-cleared")
     _screen(folder / "lab" / "mitotic-arrest-screen")
@@ -142,19 +144,26 @@ def _channel_xml(number: int, dye: _Dye) -> str:
     )
 
 
-def _ome_xml(name: str, shape: tuple[int, ...], dyes: tuple[_Dye, ...], day: str, pixel: float) -> bytes:
+def _ome_xml(
+    name: str, shape: tuple[int, ...], dyes: tuple[_Dye, ...], day: str, pixel: float
+) -> bytes:
     times, channels, height, width = shape
     channel = "".join(_channel_xml(number, dye) for number, dye in enumerate(dyes))
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{_OME}">'
-        '<Instrument ID="Instrument:0"><Microscope Manufacturer="Example Optics" Model="Spinner 2"/>'
+        '<Instrument ID="Instrument:0">'
+        '<Microscope Manufacturer="Example Optics" Model="Spinner 2"/>'
         '<Objective ID="Objective:0" Model="Plan Apo" NominalMagnification="60" LensNA="1.4" '
         'Immersion="Oil"/></Instrument>'
-        f'<Image ID="Image:0" Name={quoteattr(name)}><AcquisitionDate>{day}T10:00:00</AcquisitionDate>'
+        f'<Image ID="Image:0" Name={quoteattr(name)}>'
+        f"<AcquisitionDate>{day}T10:00:00</AcquisitionDate>"
         '<InstrumentRef ID="Instrument:0"/><ObjectiveSettings ID="Objective:0"/>'
-        f'<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="{width}" SizeY="{height}" '
-        f'SizeZ="1" SizeC="{channels}" SizeT="{times}" PhysicalSizeX="{pixel}" PhysicalSizeXUnit="µm" '
-        f'PhysicalSizeY="{pixel}" PhysicalSizeYUnit="µm" TimeIncrement="300" TimeIncrementUnit="s">'
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" '
+        f'SizeX="{width}" SizeY="{height}" '
+        f'SizeZ="1" SizeC="{channels}" SizeT="{times}" '
+        f'PhysicalSizeX="{pixel}" PhysicalSizeXUnit="µm" '
+        f'PhysicalSizeY="{pixel}" PhysicalSizeYUnit="µm" '
+        'TimeIncrement="300" TimeIncrementUnit="s">'
         f'{channel}<TiffData/></Pixels><AnnotationRef ID="Annotation:0"/></Image>'
         '<StructuredAnnotations><MapAnnotation ID="Annotation:0" Namespace="parfocal.demo">'
         '<Value><M K="Exposure (ms)">120</M><M K="Temperature">37 C</M></Value></MapAnnotation>'
@@ -211,7 +220,7 @@ def _levels(pixels: Pixels, count: int) -> list[Pixels]:
     return levels
 
 
-def _multiscale(name: str, axes: str, levels: int, pixel: float, depth: float) -> dict[str, object]:
+def _multiscale(name: str, axes: str, levels: int, pixel: float, depth: float) -> dict[str, Any]:
     kinds = {"c": "channel", "t": "time"}
     datasets = []
     for level in range(levels):
@@ -230,9 +239,11 @@ def _multiscale(name: str, axes: str, levels: int, pixel: float, depth: float) -
     }  # fmt: skip
 
 
-def _omero(dyes: tuple[_Dye, ...]) -> dict[str, object]:
+def _omero(dyes: tuple[_Dye, ...]) -> dict[str, Any]:
     window = {"min": 0, "max": 65535, "start": 200, "end": 9000}
-    channels = [{"label": d.name, "color": d.colour, "active": True, "window": window} for d in dyes]
+    channels = [
+        {"label": d.name, "color": d.colour, "active": True, "window": window} for d in dyes
+    ]
     return {"channels": channels}
 
 

@@ -1,4 +1,4 @@
-"""Pictures that look like cells, generated for the demonstration; deterministic for a given generator."""
+"""Pictures that look like cells, made for the demonstration; the same for the same generator."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _tubule(
 
 
 def tissue(random: np.random.Generator, planes: int) -> tuple[Pixels, Pixels]:
-    """Return kidney-like tubules in depth: (3, Z, SIDE, SIDE) nuclei, walls, vessels; labels of nuclei."""
+    """Return kidney-like tubules in depth: nuclei, walls, vessels (3, Z, SIDE, SIDE); labels."""
     tubes = _scatter(random, 16, 27.0, 2.3)
     texture, winding = _noise(random, 60), _noise(random, 9) * 0.7 + _noise(random, 23) * 0.3
     stack, labels = [], []
@@ -202,7 +202,9 @@ def heart(random: np.random.Generator, times: int) -> Pixels:
         for part, phase in chambers:
             view = part.view(1.7)
             far = view.distance(1 + beat * phase)
-            muscle = _ring(far, 0.85, 0.13) + 0.5 * _ring(far, 0.5, 0.3) * _edge(1.6 - cells[view.box], 0.08)
+            muscle = _ring(far, 0.85, 0.13) + 0.5 * _ring(far, 0.5, 0.3) * _edge(
+                1.6 - cells[view.box], 0.08
+            )
             view.lay(picture, muscle * (0.35 + 0.65 * fine[view.box]))
         frames.append(_counts(random, picture, top=7000)[None])
     return np.stack(frames)

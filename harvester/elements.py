@@ -10,7 +10,7 @@ Element: TypeAlias = Any
 
 def name_of(element: Element) -> str:
     """Return an element's name without namespace; "" for comments and entities."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    return str(element.tag).rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 def child(element: Element, name: str) -> Element | None:
@@ -24,7 +24,7 @@ def text_of(element: Element, name: str) -> str:
     if value is None:
         found = child(element, name)
         value = (found.text or "") if found is not None else ""
-    return value.strip()
+    return str(value).strip()
 
 
 def reference(element: Element, *names: str) -> str:
@@ -32,7 +32,7 @@ def reference(element: Element, *names: str) -> str:
     for name in names:
         found = child(element, name)
         if found is not None and found.get("ID"):
-            return found.get("ID", "")
+            return str(found.get("ID", ""))
     return ""
 
 

@@ -110,7 +110,7 @@ def size(text: object) -> int | None:
 
 
 def quantity(text: object, unit: str, *, positive: bool = True) -> Quantity | None:
-    """Read a number with a unit; None when there is none, or it is not above 0 although it must be."""
+    """Read a number with a unit; None when there is none, or it must be above 0 and is not."""
     value = number(text)
     if value is None or not unit or (positive and value <= 0):
         return None

@@ -8,12 +8,13 @@ from msgspec import Struct
 from harvester.sidecar import DatasetFacts
 from harvester.tiff import TiffHeader
 from harvester.zarr_tree import Group, PlateGroup
+from parfocal.errors import SourceMalformed
 from parfocal.interfaces import RawItem
 from parfocal.model import KeyValue
 
 
 class Place(Struct, frozen=True):
-    """Where an item lies: native ids of study and parent, who may see it, key-values of sidecars."""
+    """Where an item lies: native ids of study and parent, who may see it, sidecar key-values."""
 
     study: str
     parent: str
@@ -74,5 +75,8 @@ def pack(key: str, item: Item) -> RawItem:
 
 
 def unpack(raw: RawItem) -> Item:
-    """Return what was read, from its raw item."""
-    return _decoder.decode(raw.content)
+    """Return what was read, from its raw item; SourceMalformed unless :func:`pack` made it."""
+    try:
+        return _decoder.decode(raw.content)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise SourceMalformed(f"not a raw item of this source: {error}") from error

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from harvester import omexml
-from harvester.crawl import MAX_DEPTH, MAX_ENTRIES, FoundFile, read_file, unzip
+from harvester.crawl import MAX_DEPTH, MAX_ENTRIES, FoundFile, read_file
+from harvester.lab_files import READ_AHEAD, Content, kind_of, read_all
 from harvester.lab_items import (
     ContainerItem,
     FileItem,
@@ -32,19 +32,11 @@ from harvester.sidecar import (
     read_csv,
     read_toml,
 )
-from harvester.tiff import TiffHeader, read_header
 from harvester.zarr_tree import MARKS, Group, PlateGroup, Tree, read_group
-from parfocal.errors import SourceError, SourceMalformed, SourceUnavailable
+from parfocal.errors import SourceError, SourceUnavailable
 from parfocal.interfaces import Problem, RawItem
 from parfocal.model import KeyValue
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
-XML_SUFFIXES = (".ome.xml", ".ome", ".ome.xml.gz")
-OTHER_SUFFIXES = tuple(
-    [".czi", ".nd2", ".lif", ".lsm", ".oib", ".oif", ".oir", ".vsi", ".ims", ".dv", ".ndpi", ".svs", ".scn", ".zvi", ".stk", ".lei", ".mrxs"]
-)
-READ_AHEAD = 8
-"""Number of files of a folder that are read at the same time."""
 Outcome = RawItem | Problem
 
 
@@ -96,7 +88,7 @@ class Walk:
         self.name = f"{name}#files" if (root / name).is_dir() else name
         self._announced: set[str] = set()
 
-    def items(self, cursor: str | None) -> Iterator[Outcome]:
+    def items(self, cursor: str | None) -> Generator[Outcome]:
         """Yield raw items and problems, folder by folder, from after a cursor."""
         if not self.root.is_dir():
             raise SourceUnavailable(
@@ -119,7 +111,7 @@ class Walk:
         after: tuple[str, ...] | None,
         below: list[tuple[str, Context]],
         pool: ThreadPoolExecutor,
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome]:
         """Yield what one folder holds, and say in ``below`` which folders come next."""
         parts = _parts(path)
         if after is not None and parts < after[: len(parts)]:
@@ -129,21 +121,25 @@ class Walk:
             yield listing
             return
         done = after is not None and parts <= after
+        folder, context = path, above
         if path and listing.names & MARKS:
-            outcomes: Iterable[Outcome] = self._zarr(path, listing, above, below)
+            folder = path.rpartition("/")[0]
+            found = self._zarr(path, listing, above, below)
         else:
-            context, problems = self._context(path, listing, above)
-            if context is None:
+            own, problems = self._context(path, listing, above)
+            if own is None:
                 yield from problems
                 return
+            context = own
             below.extend((folder, context) for folder in listing.folders)
-            outcomes = self._folder(path, listing, context, problems, pool)
-            if done and parts == after:
-                self._announced.update((context.study, self._parent(path, context)))
+            found = self._folder(path, listing, context, problems, pool)
         if not done:
-            yield from outcomes
-        elif below == [] and path and listing.names & MARKS:
-            deque(outcomes, maxlen=0)
+            yield from found
+            return
+        # Nothing is yielded again, but what the folder announced must not be announced again.
+        for _ in found:
+            if {context.study, self._parent(folder, context)} <= self._announced:
+                break
 
     # -------------------------------------------------------------- folders
 
@@ -176,7 +172,7 @@ class Walk:
         problems: list[Problem],
     ) -> None:
         name = f"{path}/{entry.name}" if path else entry.name
-        wanted = _kind(entry.name) or entry.name in (CSV_NAME, TOML_NAME)
+        wanted = kind_of(entry.name) or entry.name in (CSV_NAME, TOML_NAME)
         try:
             name.encode()
             linked = entry.is_symlink()
@@ -199,7 +195,10 @@ class Walk:
     def _context(
         self, path: str, listing: Listing, above: Context
     ) -> tuple[Context | None, list[Problem]]:
-        """Read a folder's sidecars; a damaged ``parfocal.toml`` closes the folder, as it may say who sees it."""
+        """Read a folder's sidecars.
+
+        A damaged ``parfocal.toml`` closes the folder, as it may say who sees what.
+        """
         context, problems = above, []
         if path and "/" not in path and not above.declared:
             context = msgspec.structs.replace(context, study=path, title=path, dataset=None)
@@ -266,10 +265,10 @@ class Walk:
     ) -> Iterator[Outcome]:
         yield from listing.problems
         yield from problems
-        images = [file for file in listing.files if _kind(file.name)]
-        images.sort(key=lambda file: (_kind(file.name) != "xml", file.name))
+        images = [file for file in listing.files if kind_of(file.name)]
+        images.sort(key=lambda file: (kind_of(file.name) != "xml", file.name))
         claimed: set[str] = set()
-        for file, read in _read_all(images, pool):
+        for file, read in read_all(images, pool):
             if isinstance(read, Problem):
                 yield read
             elif file.name.rpartition("/")[2] not in claimed:
@@ -282,12 +281,12 @@ class Walk:
         self,
         folder: str,
         file: FoundFile,
-        read: tuple[TiffHeader | None, bytes],
+        read: Content,
         siblings: frozenset[str],
         context: Context,
         claimed: set[str],
     ) -> RawItem | None:
-        """Make a file's item, and claim the files of its set; None when another file speaks for it."""
+        """Make a file's item, and claim the files of its set; None if another speaks for it."""
         header, xml = read
         own = file.name.rpartition("/")[2]
         location = file.name
@@ -308,7 +307,7 @@ class Walk:
     def _zarr(
         self, path: str, listing: Listing, context: Context, below: list[tuple[str, Context]]
     ) -> Iterator[Outcome]:
-        """Yield what a zarr folder holds; one without OME metadata is looked into like any folder."""
+        """Yield what a zarr folder holds; one without OME metadata is like any folder."""
         folder = path.rpartition("/")[0]
         empty = True
         try:
@@ -342,16 +341,6 @@ class Walk:
         return pack(found.path, GroupItem(found, place))
 
 
-def _kind(name: str) -> str:
-    """Say what a file is by its name: tiff, xml, other (an image that cannot be read), or ""."""
-    lower = name.lower()
-    if lower.endswith(TIFF_SUFFIXES):
-        return "tiff"
-    if lower.endswith(XML_SUFFIXES):
-        return "xml"
-    return "other" if lower.endswith(OTHER_SUFFIXES) else ""
-
-
 def _mark_end(outcomes: Iterable[Outcome], path: str) -> Iterator[Outcome]:
     """Give the last raw item of a folder the cursor from which a walk resumes after it."""
     last: RawItem | None = None
@@ -364,41 +353,3 @@ def _mark_end(outcomes: Iterable[Outcome], path: str) -> Iterator[Outcome]:
         last = outcome
     if last is not None:
         yield msgspec.structs.replace(last, cursor=path or ".")
-
-
-def _read_file(file: FoundFile) -> tuple[TiffHeader | None, bytes] | Problem:
-    """Read one file's header or XML."""
-    kind = _kind(file.name)
-    try:
-        if kind == "other":
-            raise SourceMalformed(
-                "this format is not read", hint="export it as OME-TIFF or OME-Zarr"
-            )
-        if kind == "xml":
-            content = read_file(file, omexml.MAX_XML)
-            zipped = file.name.lower().endswith(".gz")
-            return None, unzip(content, file.name, omexml.MAX_XML) if zipped else content
-        header = read_header(file.path)
-    except SourceError as error:
-        where = "" if error.where == file.name else error.where
-        return Problem(file.name, error.message, where, error.hint)
-    except OSError as error:
-        return Problem(file.name, f"cannot be read: {error.strerror or error}")
-    if not header.is_ome:
-        return header, b""
-    return msgspec.structs.replace(header, description=b""), header.description
-
-
-Read = tuple[FoundFile, tuple[TiffHeader | None, bytes] | Problem]
-
-
-def _read_all(files: Iterable[FoundFile], pool: ThreadPoolExecutor) -> Iterator[Read]:
-    """Read files a few at a time, in their order."""
-    ahead: deque[tuple[FoundFile, Future[tuple[TiffHeader | None, bytes] | Problem]]] = deque()
-    for file in files:
-        ahead.append((file, pool.submit(_read_file, file)))
-        if len(ahead) >= READ_AHEAD:
-            first, future = ahead.popleft()
-            yield first, future.result()
-    for first, future in ahead:
-        yield first, future.result()

@@ -8,8 +8,8 @@ _CREATIVE_COMMONS = re.compile(
     r"creativecommons\.org/(?:licenses/([a-z-]+)/(\d\.\d)|publicdomain/(zero|mark)/(\d\.\d))", re.I
 )
 _SHORT = re.compile(
-    r"^(?:cc|creative commons)[ -]?(by(?:[ -]n[cd])?(?:[ -](?:sa|nd))?|0|zero)[ -]?(?:v?(\d(?:\.\d)?))?"
-    r"(?: international| universal)?$",
+    r"^(?:cc|creative commons)[ -]?(by(?:[ -]n[cd])?(?:[ -](?:sa|nd))?|0|zero)"
+    r"[ -]?(?:v?(\d(?:\.\d)?))?(?: international| universal)?$",
     re.I,
 )
 _SPDX_PAGE = re.compile(r"spdx\.org/licenses/([A-Za-z0-9.+-]+?)(?:\.html|\.json)?/?$")

@@ -1,4 +1,4 @@
-"""What the JSON documents of an OME-Zarr group say: images, plates, wells, labels; versions 0.4 to 0.6.
+"""What the JSON documents of an OME-Zarr group say: images, plates, wells, labels; 0.4 to 0.6.
 
 Everything here is pure; :mod:`harvester.zarr_tree` reads the documents.
 """

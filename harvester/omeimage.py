@@ -28,7 +28,7 @@ def read_person(element: Element) -> Person:
 def read_image(
     element: Element, instruments: Mapping[str, Element]
 ) -> tuple[ImageFacts, list[str]]:
-    """Return what an Image says of itself, and warnings; annotations and people are not looked up."""
+    """Return what an Image says of itself, and warnings; references are not looked up."""
     warnings: list[str] = []
     pixels = _pixels(element)
     rois = sum(1 for _ in element.iter("{*}ROIRef")) or sum(1 for _ in element.iter("{*}ROI"))

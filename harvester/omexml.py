@@ -24,7 +24,7 @@ from parfocal.model import KeyValue, Person
 
 MAX_XML = 64 * 1024 * 1024
 MAX_VALIDATED = 2 * 1024 * 1024
-"""ome-types reads little more than a thousand images a second; larger documents are not validated."""
+"""ome-types reads about a thousand images a second; larger documents are not validated."""
 _ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _DECLARED = re.compile(rb"<\?xml[^>]*encoding")
 _FILE_NAME = re.compile(rb"""\bFileName\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -232,7 +232,7 @@ def _image(reading: _Reading, root: Element, element: Element) -> tuple[ImageFac
 def validate(xml: bytes) -> str:
     """Return what ome-types says against a readable document, in one line; "" when it is valid.
 
-    ome-types checks against the schema and its own model, after bringing older schemas up to 2016-06.
+    It checks against the schema and its own model, after bringing older schemas up to 2016-06.
     Documents over :data:`MAX_VALIDATED` bytes are not validated.
     """
     if len(xml) > MAX_VALIDATED:

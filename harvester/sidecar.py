@@ -1,7 +1,8 @@
 """Sidecar files of a folder of images: ``parfocal.toml`` and ``parfocal.csv``.
 
 ``parfocal.toml`` describes the data set (``[dataset]``) and gives key-values to files by pattern
-(``[[files]]``); ``parfocal.csv`` has a column ``file`` with names or patterns, every other column is a key.
+(``[[files]]``); ``parfocal.csv`` has a column ``file`` with names or patterns, each other column is
+a key.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class DatasetFacts(Struct, frozen=True, omit_defaults=True):
 class Rules:
     """Key-values by file name or pattern, in the order of the sidecar.
 
-    A name or pattern counts from the sidecar's folder; one without a slash fits files in deeper folders
-    too. It also fits everything within a folder or OME-Zarr group that it names.
+    A name or pattern counts from the sidecar's folder; one without a slash fits deeper files too.
+    It also fits everything within a folder or OME-Zarr group that it names.
     """
 
     def __init__(self, rules: Iterable[tuple[str, Pairs]] = ()) -> None:
@@ -148,7 +149,7 @@ class Toml(Struct, frozen=True):
 
 
 def read_toml(content: bytes) -> Toml:
-    """Read ``parfocal.toml``; SourceMalformed names the line and column, or the key that is wrong."""
+    """Read ``parfocal.toml``; SourceMalformed names the place, line or key, that is wrong."""
     try:
         table = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -157,6 +158,8 @@ def read_toml(content: bytes) -> Toml:
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).rpartition(" (at ")
         where = place.rstrip(")") if message else ""
+        if where in ("", "end of document"):
+            where = f"line {len(content.splitlines()) + 1}, at the end"
         raise SourceMalformed(f"not TOML: {message or error}", where=where) from error
     except RecursionError as error:
         raise SourceMalformed("TOML nested too deeply") from error

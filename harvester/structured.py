@@ -1,4 +1,4 @@
-"""Structured annotations of OME-XML as key-values: map, tag, comment, XML, numbers, terms, dates."""
+"""Structured annotations of OME-XML as key-values: map, tag, comment, XML, number, term, date."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _pairs(name: str, element: Element, space: str) -> Iterator[KeyValue]:
 
 
 def _xml_pairs(value: Element, space: str) -> Iterator[KeyValue]:
-    """Each leaf of free XML as a pair; Bio-Formats' own metadata pairs as the pairs that they are."""
+    """Each leaf of free XML as a pair; Bio-Formats' own pairs as pairs."""
     if len(value) == 0 and (value.text or "").strip():
         yield KeyValue("XML", (value.text or "").strip(), space)
     for element in value.iterdescendants():

@@ -1,6 +1,6 @@
 """Draws a small picture of an OME-TIFF, TIFF or OME-Zarr image; needs the extra ``images``.
 
-Only one plane per channel is read, of the lowest resolution level that suffices, and only within bounds.
+Only one plane per channel is read, of the lowest resolution level that suffices, within bounds.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class _ConfinedStore(LocalStore):
 def draw(tree: Tree, image: Image, series: int, size: int) -> bytes:
     """Return a PNG of an image in a tree, at most ``size`` pixels wide and high.
 
-    ``series`` counts images within one TIFF file. Raises SourceRefused outside the tree or beyond the
-    bounds, SourceMalformed for what cannot be decoded.
+    ``series`` counts images within one TIFF file. Raises SourceRefused outside the tree or
+    beyond the bounds, SourceMalformed for what cannot be decoded.
     """
     size = max(16, min(size, 1024))
     place = tree.inside(image.location)
@@ -176,9 +176,9 @@ def _binned(plane: npt.NDArray[Any], step: int) -> Plane:
     """Average blocks of pixels, so that thin structures do not vanish."""
     height, width = plane.shape[0] // step * step, plane.shape[1] // step * step
     if step == 1 or not height or not width:
-        return plane.astype(np.float32)
+        return np.asarray(plane, np.float32)
     blocks = plane[:height, :width].reshape(height // step, step, width // step, step)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
 
 
 # ------------------------------------------------------------------ drawing
@@ -191,16 +191,16 @@ def _stretch(plane: Plane) -> Plane:
     if high <= low:
         low, high = float(finite.min()), float(finite.max())
     span = high - low if high > low else 1.0
-    return np.clip((finite - low) / span, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((finite - low) / span, 0.0, 1.0), np.float32)
 
 
 def _colours(image: Image, count: int) -> list[npt.NDArray[np.float32]]:
-    """Each channel's colour, red, green, blue from 0 to 1; black and repeated ones from a palette."""
+    """Each channel's red, green, blue from 0 to 1; black and repeated colours from a palette."""
     given = [channel.colour for channel in image.channels][:count]
     if len(given) < count or len(set(given)) < count or "000000" in given or "" in given:
         given = list(_PALETTE[:1] if count == 1 else _PALETTE[1 : count + 1])
     codes = (given + list(_PALETTE))[:count]
-    return [np.frombuffer(bytes.fromhex(code), np.uint8).astype(np.float32) / 255 for code in codes]
+    return [np.asarray(list(bytes.fromhex(code)), np.float32) / np.float32(255) for code in codes]
 
 
 def _merge(planes: list[Plane], image: Image, size: int) -> Picture.Image:

@@ -1,6 +1,6 @@
 """The header of a TIFF file, classic or BigTIFF: the first page's tags and the number of pages.
 
-Nothing of the pixels is read. Everything is bounded: damaged or hostile files end as SourceMalformed.
+No pixels are read, everything is bounded; damaged or hostile files end as SourceMalformed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harvester.facts import ImageFacts, number, size
 from parfocal.errors import SourceMalformed
@@ -34,7 +35,7 @@ _PRINT_RESOLUTIONS = {1, 72, 96, 100, 120, 144, 150, 200, 254, 300, 400, 600, 12
 
 
 class TiffHeader(Struct, frozen=True, omit_defaults=True):
-    """What the first page of a TIFF file says; ``complete`` is False when its pixels lie beyond the end."""
+    """What the first page of a TIFF file says; not ``complete`` if pixels lie beyond the end."""
 
     width: int
     height: int
@@ -87,7 +88,7 @@ class _Reader:
         return layout.unpack(content)
 
     def directory(self, offset: int) -> tuple[int, int, int]:
-        """Return (number of entries, offset of the first entry, offset of the next page's offset)."""
+        """Return (number of entries, offset of the first, offset of the next page's offset)."""
         code, step, entry = ("Q", 8, 20) if self.big else ("H", 2, 12)
         count = self.unpack(code, offset)[0]
         if count > _MAX_ENTRIES or count == 0:
@@ -186,7 +187,7 @@ def _read(reader: _Reader) -> TiffHeader:
     width, height = _integer(reader, get(_WIDTH), 0), _integer(reader, get(_HEIGHT), 0)
     if size(width) is None or size(height) is None:
         raise SourceMalformed(f"an image of {width} x {height} pixels")
-    header = TiffHeader(
+    return TiffHeader(
         width=width,
         height=height,
         samples=_integer(reader, get(_SAMPLES), 1),
@@ -200,7 +201,6 @@ def _read(reader: _Reader) -> TiffHeader:
         date=_text(reader, get(_DATE), 64).decode("ascii", "replace"),
         complete=_complete(reader, entries),
     )
-    return header
 
 
 def read_header(path: Path | str) -> TiffHeader:
@@ -214,8 +214,6 @@ def read_header(path: Path | str) -> TiffHeader:
         header = _read(reader)
         if header.is_ome:
             return header
-        from msgspec.structs import replace
-
         return replace(header, pages=_count_pages(reader))
     except struct.error as error:
         raise SourceMalformed(f"damaged TIFF header: {error}") from error
@@ -288,7 +286,7 @@ def _imagej_facts(header: TiffHeader, pairs: dict[str, str]) -> ImageFacts:
 
 
 def facts_of(header: TiffHeader) -> ImageFacts:
-    """Return what a TIFF file without OME-XML says about its image; ImageJ's own text is understood."""
+    """Return what a TIFF file without OME-XML, but perhaps with ImageJ's text, says."""
     text = header.description.decode("utf-8", "replace")
     plain = ImageFacts(
         format="TIFF",

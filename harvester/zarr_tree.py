@@ -101,8 +101,8 @@ def _add_image(tree: Tree, group: str, path: str, into: dict[str, bytes]) -> Non
 def read_group(tree: Tree, path: str) -> Iterator[Group | PlateGroup | tuple[str, str]]:
     """Yield what a zarr group of a folder tree holds, plates before their images.
 
-    A pair (path, reason) stands for a part that cannot be read. Raises SourceMalformed or SourceRefused
-    when the group as a whole cannot; yields nothing when it holds no OME metadata.
+    A pair (path, reason) stands for a part that cannot be read. Raises SourceMalformed or
+    SourceRefused when the group as a whole cannot; yields nothing when it holds no OME metadata.
     """
     documents: dict[str, bytes] = {}
     _document(tree, path, "", documents)
@@ -154,12 +154,12 @@ def _read_well(
 
 
 def _series(tree: Tree, path: str, documents: dict[str, bytes]) -> list[str]:
-    """Paths of a collection's images: those that OME/ lists, else 0, 1, 2 ... as far as there are any."""
+    """Paths of a collection's images: what OME/ lists, else 0, 1, 2 ... while there are any."""
     if _document(tree, path, "OME", documents):
         listed = ngff.documents_of(documents, "OME").get("series")
         if isinstance(listed, list):
             return [checked(ngff.words(name)) for name in listed[:MAX_SERIES]]
-    found = []
+    found: list[str] = []
     while len(found) < MAX_SERIES and tree.inside(f"{path}/{len(found)}").is_dir():
         found.append(str(len(found)))
     return found

@@ -1,8 +1,8 @@
 """Source ``local``: a folder tree of OME-TIFF, TIFF, OME-Zarr and OME-XML files with sidecars.
 
-A top-level folder that holds images is a study, and so is every folder whose ``parfocal.toml`` has a
-``[dataset]``; deeper folders of images, and plates, are containers. OME-XML of up to 2 MB is validated by
-ome-types; what it says against a document is a warning.
+A top-level folder that holds images is a study, and so is every folder whose ``parfocal.toml`` has
+a ``[dataset]``; deeper folders of images, and plates, are containers. OME-XML of up to 2 MB is
+validated by ome-types; what it says against a document is a warning.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +28,7 @@ _BATCH_ITEMS = 128
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
-class Options(BaseModel):
+class LocalOptions(BaseModel):
     """Settings of a ``local`` source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,9 +50,9 @@ def _take(items: Iterator[Outcome]) -> list[Outcome]:
 class LocalFiles:
     """Images in a folder tree, with thumbnails on demand."""
 
-    Options = Options
+    Options: ClassVar[type[LocalOptions]] = LocalOptions
 
-    def __init__(self, name: str, options: Options) -> None:
+    def __init__(self, name: str, options: LocalOptions) -> None:
         self.name = name
         self.options = options
         self._maker = Maker(name)
@@ -64,7 +65,7 @@ class LocalFiles:
                 for item in batch:
                     yield item
         finally:
-            await asyncio.to_thread(items.close)  # type: ignore[attr-defined]
+            await asyncio.to_thread(items.close)
 
     def normalise(self, item: RawItem) -> Iterable[Record | Problem]:
         """Yield the records of a file, OME-Zarr group or folder."""
@@ -74,9 +75,9 @@ class LocalFiles:
             yield Problem(item.key, error.message, error.where, error.hint)
 
     def thumbnail(self, record: Record, size: int) -> bytes:
-        """Return a PNG of an image: lowest level that suffices, middle plane, first time, channels merged.
+        """Return a PNG of an image: middle plane, first time point, channels merged.
 
-        Raises SourceError when there are no pixels or too many, PluginMissing without the extra images.
+        Raises SourceError without pixels or with too many, PluginMissing without the extra images.
         """
         if not isinstance(record, Image) or not record.location:
             raise SourceRefused("this record has no pixels of its own", where=record.id)

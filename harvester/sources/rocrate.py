@@ -1,4 +1,4 @@
-"""Source ``rocrate``: a folder of RO-Crate metadata files, each describing one study (GIDE profile).
+"""Source ``rocrate``: a folder of RO-Crate metadata files, each of one study (GIDE profile).
 
 A crate is read where it lies, detached from its data: nothing is fetched from the addresses in it.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
-from harvester.crate_study import Crate, landing_name, open_crate, study_of
+from harvester.crate_study import landing_name, open_crate, study_of
 from harvester.crawl import FoundFile, read_file, walk_tree
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed, SourceUnavailable
 from parfocal.identifiers import record_id
@@ -24,7 +25,7 @@ SUFFIX = "ro-crate-metadata.json"
 MAX_CRATE = 32 * 1024 * 1024
 
 
-class Options(BaseModel):
+class CrateOptions(BaseModel):
     """Settings of a ``rocrate`` source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,9 +66,9 @@ def _read(file: FoundFile, used: set[str]) -> RawItem | Problem:
 class StudyCrates:
     """Studies from RO-Crate metadata files."""
 
-    Options = Options
+    Options: ClassVar[type[CrateOptions]] = CrateOptions
 
-    def __init__(self, name: str, options: Options) -> None:
+    def __init__(self, name: str, options: CrateOptions) -> None:
         self.name = name
         self.options = options
 
@@ -86,7 +87,11 @@ class StudyCrates:
 
     def normalise(self, item: RawItem) -> Iterable[Record | Problem]:
         """Yield the study that a crate describes, or why it cannot be read."""
-        held = _decoder.decode(item.content)
+        try:
+            held = _decoder.decode(item.content)
+        except (msgspec.DecodeError, RecursionError) as error:
+            yield Problem(item.key, f"not a raw item of this source: {error}")
+            return
         try:
             crate = open_crate(held.content)
             provenance = Provenance(
