@@ -94,9 +94,10 @@ def _print(done: list[OntologySummary], failed: list[OntologyInvalid], *, as_jso
 
 
 @ontology.command("list")
+@click.option("--skipped", is_flag=True, help="Tell also what was left out of each, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def list_ontologies(settings: Settings, as_json: bool) -> None:
+def list_ontologies(settings: Settings, skipped: bool, as_json: bool) -> None:
     """List the loaded ontologies with version and number of terms."""
     store = open_terms(settings)
     try:
@@ -113,3 +114,6 @@ def list_ontologies(settings: Settings, as_json: bool) -> None:
         ("ontology", "version", "terms", "obsolete", "reader", "loaded"),
         [(s.name, s.version, s.terms, s.obsolete, s.reader, s.loaded) for s in summaries],
     )
+    for summary in summaries if skipped else ():
+        for line in summary.skipped:
+            click.echo(f"{summary.name}: skipped {line}")

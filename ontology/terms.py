@@ -26,7 +26,9 @@ from parfocal.terms import LABEL, merge, rank, suggestions
 
 FILE_NAME = "terms.sqlite"
 _CACHED = 50_000
+_CACHED_CLOSURES = 64
 _SCANNED = 5000
+_UNKNOWN: Any = object()
 Answer = TypeVar("Answer")
 
 _UP = """
@@ -57,7 +59,7 @@ class SqliteTermStore:
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._cache: dict[tuple[str, Any], Any] = {}
+        self._caches: dict[str, dict[Any, Any]] = {}
         self._epoch = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +88,7 @@ class SqliteTermStore:
 
     def descendants(self, curie: Curie) -> frozenset[Curie]:
         """Return all terms below over is_a, with the term itself if it is known or has any."""
-        with self._snapshot():
-            below = self._closure(_DOWN, curie)
-            return below | {curie} if below or self.get(curie) else frozenset()
+        return self._cached("down", curie, lambda: self._below(curie))
 
     def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:
         """Return terms with a label or synonym that begins with the text, shortest first.
@@ -174,7 +174,7 @@ class SqliteTermStore:
         if found is None:
             found = database.connect(self._path)
             self._local.connection = found
-            self._local.seen = (-1, -1)
+            self._local.seen = -1
             with self._lock:
                 self._open.append(found)
         return found
@@ -202,25 +202,25 @@ class SqliteTermStore:
         with database.translated(str(self._path)):
             connection = self._connection()
             seen = connection.execute("PRAGMA data_version").fetchone()[0]
-        if self._local.seen != (seen, self._epoch):
+        if self._local.seen != seen:
             with self._lock:
                 self._forget()
-                self._local.seen = (seen, self._epoch)
-        epoch, place = self._epoch, (kind, key)
-        if place in self._cache:
-            answer: Answer = self._cache[place]
+                self._local.seen = seen
+        epoch, cache = self._epoch, self._caches.setdefault(kind, {})
+        answer: Answer = cache.get(key, _UNKNOWN)
+        if answer is not _UNKNOWN:
             return answer
         with self._snapshot():
             answer = compute()
         with self._lock:
             if epoch == self._epoch:
-                if len(self._cache) >= _CACHED:
-                    self._cache.clear()
-                self._cache[place] = answer
+                if len(cache) >= (_CACHED_CLOSURES if kind == "down" else _CACHED):
+                    cache.clear()
+                cache[key] = answer
         return answer
 
     def _forget(self) -> None:
-        self._cache.clear()
+        self._caches = {}
         self._epoch += 1
 
     def _version(self) -> str:
@@ -234,6 +234,10 @@ class SqliteTermStore:
 
     def _named(self, folded: str) -> list[tuple[Curie, str]]:
         return self._rows(_NAMED, (folded,))
+
+    def _below(self, curie: Curie) -> frozenset[Curie]:
+        below = self._closure(_DOWN, curie)
+        return below | {curie} if below or self.get(curie) else frozenset()
 
     def _closure(self, sql: str, curie: Curie) -> frozenset[Curie]:
         return frozenset(found for (found,) in self._rows(sql, (curie,)))

@@ -37,6 +37,13 @@ def test_load_and_list(run, obo):
     assert "pronto" in run("list")[1]
 
 
+def test_list_tells_what_was_left_out(run, obo):
+    obo.write_text(OBO + "\n[Typedef]\nid: part_of\n\n[Term]\nid: no curie\nnonsense\n")
+    assert run("load", obo)[0] == 0
+    assert "skipped" not in run("list")[1].splitlines()[1]
+    assert "cl: skipped 1 x frame [typedef], not a class" in run("list", "--skipped")[1]
+
+
 def test_nothing_loaded_says_what_to_do(run):
     assert "ontology load --bundled" in run("list")[1]
 

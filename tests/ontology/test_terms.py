@@ -1,6 +1,7 @@
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -112,6 +113,19 @@ def test_other_process_may_load_while_we_read(store, tmp_path):
     fill(other, [*TAXA, term("NCBITaxon:9685", "Felis catus", synonyms=(("EXACT", "cat"),))])
     other.close()
     assert [match.curie for match in store.find("cat")] == ["NCBITaxon:9685"]
+
+
+def test_threads_share_what_is_remembered(store, monkeypatch):
+    fill(store, TAXA)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: store.find("mouse"), range(200)))
+        asked = []
+        rows = SqliteTermStore._rows
+        monkeypatch.setattr(
+            SqliteTermStore, "_rows", lambda self, *a: asked.append(a) or rows(self, *a)
+        )
+        list(pool.map(lambda _: store.find("mouse"), range(200)))
+    assert asked == []
 
 
 def test_readers_see_whole_versions_only(store):
