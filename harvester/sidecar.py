@@ -159,7 +159,7 @@ def read_toml(content: bytes) -> Toml:
         message, _, place = str(error).rpartition(" (at ")
         where = place.rstrip(")") if message else ""
         if where in ("", "end of document"):
-            where = f"line {len(content.splitlines()) + 1}, at the end"
+            where = f"line {max(1, len(content.splitlines()))}, at the end"
         raise SourceMalformed(f"not TOML: {message or error}", where=where) from error
     except RecursionError as error:
         raise SourceMalformed("TOML nested too deeply") from error

@@ -19,7 +19,7 @@ from harvester.sources.local import LocalFiles
 from parfocal.errors import SourceUnavailable
 from parfocal.interfaces import Problem, RawItem
 from parfocal.model import Dataset, Image, KeyValue, Record
-from parfocal.testing.sources import SourceContract, fetch_all, normalise_all, raw_items
+from parfocal.testing.sources import SourceContract, fetch_all, raw_items
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
@@ -50,9 +50,15 @@ def harvest(path: Path) -> tuple[dict[str, Record], list[Problem]]:
     source = local(path)
     found = fetch_all(source)
     problems = [one for one in found if isinstance(one, Problem)]
+    records: dict[str, Record] = {}
     for item in raw_items(found):
-        problems += [one for one in source.normalise(item) if isinstance(one, Problem)]
-    return {record.id: record for record in normalise_all(source, found)}, problems
+        for made in source.normalise(item):
+            if isinstance(made, Problem):
+                problems.append(made)
+            else:
+                assert made.id not in records
+                records[made.id] = made
+    return records, problems
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +207,7 @@ def test_damaged_toml_closes_its_folder_only(tmp_path: Path) -> None:
     write_tiff(tmp_path / "open" / "a.tif")
     records, problems = harvest(tmp_path)
     assert set(records) == {"lab:open", "lab:open/a.tif"}
-    assert [(p.item, p.place) for p in problems] == [("secret", "line 3, at the end")]
+    assert [(p.item, p.place) for p in problems] == [("secret", "line 2, at the end")]
 
 
 def test_access_of_a_data_set_covers_everything_in_it(tmp_path: Path) -> None:
@@ -276,7 +282,8 @@ def test_unchanged_files_give_equal_items(disk: Path) -> None:
         st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0+\0\x08\0\0", b"[" * 100_000,
                          b'{"a":' * 100_000,
                          b"<OME>" * 10_000, b'{"multiscales": 3}', b'{"plate": {"wells": [3]}}',
-                         b"file," * 2000, b"[dataset]\nauthors = 3", b"\xff\xfe<\0O\0M\0E\0/\0>\0"]),
+                         b"file," * 2000, b"[dataset]\nauthors = 3",
+                         b"\xff\xfe<\0O\0M\0E\0/\0>\0"]),
     ),
 )  # fmt: skip
 def test_any_content_is_read_or_a_problem(tmp_path: Path, name: str, content: bytes) -> None:

@@ -45,7 +45,8 @@ def test_imagej_hyperstack(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     pixels = np.zeros((2, 3, 4, 8, 16), "uint16")
     tifffile.imwrite(path, pixels, imagej=True, resolution=(4, 4),
-                     metadata={"axes": "TZCYX", "unit": "um", "spacing": 1.5, "finterval": 30})  # fmt: skip
+                     metadata={"axes": "TZCYX", "unit": "um", "spacing": 1.5, "finterval": 30}
+                     )  # fmt: skip
     facts = facts_of(read_header(path))
     assert (facts.size_t, facts.size_z, facts.size_c) == (2, 3, 4)
     assert (facts.size_x, facts.size_y) == (16, 8)
