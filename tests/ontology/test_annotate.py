@@ -83,7 +83,7 @@ def test_known_texts_cost_nearly_nothing():
     pairs = [("Organism", "human"), ("Cell Line", "HeLa")]
     record = well(*pairs, *((f"Key {n}", f"value {n}") for n in range(18)))
     annotator.annotate(record)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(20_000):
         annotator.annotate(record)
-    assert 20_000 / (time.perf_counter() - start) > 100_000
+    assert 20_000 / (time.process_time() - start) > 100_000
