@@ -28,7 +28,8 @@ SORTS = {
 SINGLE = ("q", "level", "sort", "view", "after", "expand", "more")
 REPEATED = ("filter", "column")
 PAGE_SIZE = 24
-MORE_SIZE = 200
+FACET_SIZE = 7
+MORE_SIZE = 100
 MAX_FILTERS = 50
 FACETS = (
     "organism",
@@ -157,7 +158,7 @@ def narrowed(query: Query, filters: Iterable[Filter]) -> Query:
 def page_query(state: State, asked: Query) -> Query:
     """Return the whole query of a page, with its facets."""
     facets = tuple(
-        FacetRequest(name, MORE_SIZE if name == state.more else 8)
+        FacetRequest(name, MORE_SIZE if name == state.more else FACET_SIZE)
         for name in FACETS
         if not any(one.field == name for one in state.filters)
     )
@@ -169,7 +170,7 @@ def page_query(state: State, asked: Query) -> Query:
 def facet_query(state: State, asked: Query, field: str) -> Query:
     """Return the query that counts a filtered field's values as if the field were not filtered."""
     others = [one for one in state.filters if one.field != field]
-    size = MORE_SIZE if field == state.more else 8
+    size = MORE_SIZE if field == state.more else FACET_SIZE
     return msgspec.structs.replace(
         narrowed(asked, others), facets=(FacetRequest(field, size),), size=1, after=None
     )

@@ -40,11 +40,12 @@ def can_draw(record: Record) -> bool:
     known: dict[str, bool] = g.setdefault("drawing_sources", {})
     name = source_of(record.id)
     if name not in known:
-        known[name] = _draws(name)
+        known[name] = draws(name)
     return known[name]
 
 
-def _draws(source: str) -> bool:
+def draws(source: str) -> bool:
+    """Whether a configured source makes thumbnails."""
     if source not in {settings.name for settings in catalogue().settings.sources}:
         return False
     try:

@@ -39,7 +39,7 @@ def examples() -> list[Example]:
         Example(_quoted("organism", top["organism"]), "a field: label, synonym or identifier"),
         Example(_words(top["cell_line"], top["imaging_method"]), "both must match", "study"),
         Example(_key("Gene Symbol", top["gene"]), "a key-value pair of the source"),
-        Example("size_x:>=512", "numbers and sizes"),
+        Example("size_x:>=256", "numbers and sizes"),
     ]
     return [one for one in made if one.text and catalogue().count(_as_query(one), viewer())]
 

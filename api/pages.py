@@ -10,7 +10,7 @@ from flask import Blueprint, Response, render_template
 from api import addresses, parameters
 from api.addresses import Filter, State
 from api.cards import Card, card, offered_columns, terms_of, values_of
-from api.context import base_url, catalogue
+from api.context import base_url, catalogue, draws
 from api.examples import examples
 from api.nothing import explain_nothing
 from api.snippets import snippets
@@ -24,27 +24,31 @@ from parfocal.model import Record
 from parfocal.query import FacetRequest, FacetValue, FieldMatch, Query
 
 blueprint = Blueprint("pages", __name__)
+STUDIES_SHOWN = 8
+PICTURES_SHOWN = 8
 
 
 def _page(template: str, status: int = 200, **values: Any) -> Response:
     return Response(render_template(template, **values), status, mimetype="text/html")
 
 
+def _reel() -> list[Card]:
+    """Return a few images that have a picture here."""
+    names = tuple(source.name for source in catalogue().settings.sources if draws(source.name))
+    if not names:
+        return []
+    query = Query(FieldMatch("source", "in", names), level="image", size=PICTURES_SHOWN)
+    return [card(hit, None) for hit in catalogue().search(query, viewer()).hits]
+
+
 def _front(state: State) -> Response:
-    answer = catalogue().search(
-        Query(
-            level="study",
-            size=6,
-            facets=(FacetRequest("organism", 6), FacetRequest("imaging_method", 6)),
-        ),
-        viewer(),
-    )
+    answer = catalogue().search(Query(level="study", size=STUDIES_SHOWN), viewer())
     return _page(
         "front.html",
         state=state,
         levels=answer.levels,
         cards=_cards(answer),
-        facets=answer.facets,
+        reel=_reel(),
         examples=examples(),
     )
 
@@ -114,6 +118,7 @@ def _results(state: State, asked: Query) -> Response:
         snippets=snippets(query, answer),
         sorts=addresses.SORTS,
         make_filter=Filter,
+        facet_size=addresses.FACET_SIZE,
         terms_of=terms_of,
         values_of=values_of,
     )

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from api.context import is_web_address
 from parfocal.answers import Reason
+from parfocal.fields import keywords_of, texts_of
 from parfocal.identifiers import record_path
 from parfocal.model import Image, Quantity, Record
 
@@ -27,6 +28,17 @@ _METHODS = {
     "doubted": "given by the source, but doubted here",
 }
 TIMES = " \u00d7 "
+_SYMBOLS = {
+    "micrometer": "\u00b5m",
+    "micrometre": "\u00b5m",
+    "micron": "\u00b5m",
+    "nanometer": "nm",
+    "nanometre": "nm",
+    "millimeter": "mm",
+    "second": "s",
+    "millisecond": "ms",
+    "minute": "min",
+}
 _TITLE_LIMIT = 300
 
 
@@ -146,8 +158,20 @@ def why(reason: Reason) -> str:
 
 
 def quantity(value: Quantity | None) -> str:
-    """Return a number with its unit."""
-    return "" if value is None else f"{value.value:,.4g} {value.unit}".strip()
+    """Return a number with its unit's symbol.
+
+    >>> quantity(Quantity(650, "nanometer"))
+    '650 nm'
+    """
+    if value is None:
+        return ""
+    return f"{value.value:,.4g} {_SYMBOLS.get(value.unit.lower(), value.unit)}".strip()
+
+
+def _samples(image: Image) -> list[str]:
+    """Return what was done to the sample of an image: its gene, its compound."""
+    found = {**keywords_of(image), **texts_of(image)}
+    return [found[name][0] for name in ("gene", "compound") if found.get(name)]
 
 
 def facts(record: Record) -> list[str]:
@@ -166,7 +190,8 @@ def facts(record: Record) -> list[str]:
     pixel = quantity(record.pixel_size_x)
     well = f"Well {record.well}" if record.well else ""
     plate = f"Plate {shortened(record.plate, 24)}" if record.plate else ""
-    wanted = (size, stack, f"{pixel} a pixel" if pixel else "", well, plate, record.format)
+    told = [f"{pixel} a pixel" if pixel else "", *_samples(record), plate, record.format]
+    wanted = (size, stack, well, *told)
     return [shortened(fact, 40) for fact in wanted if fact][:3] or [record.ome_type]
 
 
