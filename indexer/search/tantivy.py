@@ -24,6 +24,7 @@ from indexer.search.tantivy_document import (
     revision_content,
     schema,
 )
+from indexer.search.tantivy_query import TQuery
 from indexer.search.tantivy_selection import Snapshot, TantivySelection
 from indexer.texts import comparable
 from parfocal.config import Settings
@@ -82,6 +83,7 @@ class TantivyIndex:
         self._lock = threading.RLock()
         self._index: tantivy.Index | None = None
         self._writer: tantivy.IndexWriter | None = None
+        self._schema = schema()
         self._last_seq = 0
         self._commits = 0
         self._seen: tuple[object, ...] = ()
@@ -109,7 +111,7 @@ class TantivyIndex:
             raise IndexUnavailable(
                 "the search index was made by another version", where=str(self._path), hint=_REBUILD
             )
-        index = tantivy.Index(schema(), path=str(self._path))
+        index = tantivy.Index(self._schema, path=str(self._path))
         register(index)
         index.config_reader("manual")
         index.reload()
@@ -167,7 +169,7 @@ class TantivyIndex:
 
     def _write(self, writer: tantivy.IndexWriter, changes: Iterable[Change], revision: int) -> None:
         for part in batched(changes, _BUILT_AT_ONCE):
-            built = [(change.seq, document.build(change)) for change in part]
+            built = {change.seq: document.build(change) for change in part}
             with _engine(self._path):
                 self._replace(writer, built)
         with _engine(self._path):
@@ -179,14 +181,16 @@ class TantivyIndex:
                 writer.garbage_collect_files()
 
     def _replace(
-        self, writer: tantivy.IndexWriter, built: list[tuple[int, document.Document | None]]
+        self, writer: tantivy.IndexWriter, built: dict[int, document.Document | None]
     ) -> None:
-        for seq, doc in built:
-            if seq <= self._last_seq:
-                writer.delete_documents_by_term("seq", seq)
-            if doc is not None:
-                writer.add_json(content(doc))
-                self._last_seq = max(self._last_seq, seq)
+        """Add documents, after those of the same records; most are new, and nothing is deleted."""
+        known = [seq for seq in built if seq <= self._last_seq]
+        if known:
+            # By query: the engine's delete by term misses terms of unsigned fields.
+            writer.delete_documents_by_query(TQuery.term_set_query(self._schema, "seq", known))
+        for doc in filter(None, built.values()):
+            writer.add_json(content(doc))
+        self._last_seq = max([self._last_seq, *built])
 
     def _abandon(self, writer: tantivy.IndexWriter) -> None:
         """Forget what was not committed; a writer that cannot even do that is dropped."""
