@@ -33,7 +33,7 @@ def read_json(stream: BinaryIO, path: Path) -> Document:
         raise OntologyInvalid("the JSON is larger than 1 GiB", where=where, hint="load it as OBO")
     try:
         data = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OntologyInvalid(
             f"the JSON is broken: {error}", where=where, hint="download the file again"
         ) from error

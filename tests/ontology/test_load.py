@@ -235,6 +235,7 @@ NOT_ONTOLOGIES = [
     (b'{"graphs": []}', "no class"),
     (b'{"graphs": [{"nodes": [{"id": 3}, 7], "edges": 5}]}', "no class"),
     (b'{"a": ', "broken"),
+    (b'{"a": "\xf0("}', "broken"),
     (b"[" * 10, "neither OBO"),
     (b'{"a":' + b"[" * 100_000, "broken"),
     (b"Ontology(<http://x> Declaration(Class(", "in the middle"),
