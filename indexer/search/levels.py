@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from indexer.search import paging
 from indexer.search.paging import Place
-from indexer.texts import CONTAINS_LIMIT
+from indexer.texts import CONTAINS_LIMIT, words
 from parfocal.errors import QueryInvalid
 from parfocal.fields import require_field
 from parfocal.identifiers import RecordId
@@ -112,7 +112,9 @@ def is_scored(clause: Clause) -> bool:
     """Whether some hits of a clause can be better than others; conditions alone are not."""
     if isinstance(clause, All | AnyOf):
         return any(map(is_scored, clause.clauses))
-    return isinstance(clause, Token | Phrase | Concept)
+    if isinstance(clause, Token | Phrase):
+        return bool(words(clause.text))
+    return isinstance(clause, Concept)
 
 
 def _check_clause(clause: Clause) -> None:

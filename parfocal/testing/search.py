@@ -77,6 +77,13 @@ def names(index: SearchIndex, clause: Clause, viewer: Viewer = ANONYMOUS) -> lis
     return [match.id.partition(":")[2] for match in found]
 
 
+def _has_words(clause: Clause) -> bool:
+    """Whether some hits may be better than others, so that engines may order them differently."""
+    if isinstance(clause, All | AnyOf):
+        return any(map(_has_words, clause.clauses))
+    return isinstance(clause, Token | Phrase | Concept)
+
+
 def _comparable(match: Match, query: Query, is_scored: bool) -> tuple[object, ...]:
     best = None if is_scored and query.level != "any" else match.best
     return (match.id, match.images, best)
@@ -87,7 +94,7 @@ def assert_same(index: SearchIndex, reference: SearchIndex, query: Query, viewer
     got, expected = index.search(query, viewer), reference.search(query, viewer)
     assert (got.total, got.levels) == (expected.total, expected.levels)
     assert got.facets == expected.facets
-    is_scored = any(match.score for match in expected.matches)
+    is_scored = _has_words(query.where)
     found = [_comparable(m, query, is_scored) for m in hits(index, query, viewer)]
     wanted = [_comparable(m, query, is_scored) for m in hits(reference, query, viewer)]
     assert len(found) == len({each[0] for each in found}) == expected.total
@@ -142,9 +149,7 @@ class SearchIndexContract:
         assert names(filled, Phrase("alpha-TUBULIN")) == ["st/screen/w2"]
         assert names(filled, Phrase("tubulin w2")) == []
 
-    def test_a_concept_matches_by_words_synonym_or_believed_term(
-        self, filled: SearchIndex
-    ) -> None:
+    def test_a_concept_matches_by_words_synonym_or_believed_term(self, filled: SearchIndex) -> None:
         human = Curie("NCBITaxon:9606")
         meant = Concept("human", human, "Homo sapiens", ("Homo sapiens",), (human,))
         assert names(filled, meant) == ["st", "st/screen", *HELD]
@@ -338,7 +343,7 @@ class SearchIndexContract:
         seen: list[RecordId] = []
         for page in pages(filled, asked, ANONYMOUS, change):
             seen += [match.id for match in page.matches]
-            if len(seen) > 40:
+            if len(seen) > 12:
                 break
         assert len(seen) == len(set(seen))
         assert before <= set(seen)

@@ -17,7 +17,7 @@ from parfocal.testing.search import SearchIndexContract
 
 @pytest.mark.server
 class TestElasticIndex(SearchIndexContract):
-    examples = 15
+    examples = 8
 
     @pytest.fixture
     def settings(self, elasticsearch_url: str) -> Settings:

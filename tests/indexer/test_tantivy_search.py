@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class TestTantivyIndex(SearchIndexContract):
-    examples = 150
+    examples = 60
 
     @pytest.fixture
     def index(self, folder: Path) -> Iterator[TantivyIndex]:
