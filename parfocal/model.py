@@ -289,7 +289,7 @@ def decode(content: bytes | str) -> Record:
     """Read a record from its JSON; RecordInvalid names the field that is wrong."""
     try:
         return _decoder.decode(content)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordInvalid(f"not a record: {error}") from error
 
 

@@ -249,7 +249,7 @@ class SqliteStore:
 def _state(name: str, content: bytes) -> dict[str, Any]:
     try:
         state: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreCorrupt(f"the journal {name} cannot be read: {error}") from error
     return state
 
