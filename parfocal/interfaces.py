@@ -140,7 +140,8 @@ class TermStore(Protocol):
         """Return live terms whose label or synonym equals the text (``fold``).
 
         Labels before synonyms, exact before other scopes, then in the order of ``prefixes`` when
-        given (only those count then). A name of an obsolete term counts as a synonym of its replacement.
+        given (only those count then). A name of an obsolete term counts as a synonym of its
+        replacement.
         """
         ...
 
