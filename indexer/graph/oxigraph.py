@@ -180,8 +180,10 @@ class OxigraphStore:
         )
 
     def _audience_of(self, viewer: Viewer) -> Audience:
+        """Return the widest audience that a viewer belongs to; one not yet filled counts last."""
         allowed = [one for one in self._audiences if one.groups <= viewer.groups]
-        return max(allowed, key=lambda one: len(one.groups))
+        filled = [one for one in allowed if one.checkpoint()]
+        return max(filled or allowed, key=lambda one: len(one.groups))
 
     def close(self) -> None:
         """Release the store and end the query processes."""

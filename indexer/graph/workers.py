@@ -112,17 +112,19 @@ class Workers:
 
     def run(self, job: dict[str, Any], timeout: float) -> tuple[dict[str, Any], bytes]:
         """Run a job; SparqlTimeout when no worker is free, or it takes too long or too much."""
+        begun = time.monotonic()
         try:
             worker = self._slots.get(timeout=timeout)
         except queue.Empty:
             raise SparqlTimeout(
                 f"no worker became free within {timeout:g} s", hint="try again later"
             ) from None
+        left = timeout - (time.monotonic() - begun)
         kept: Worker | None = None
         try:
             if worker is None or not worker.alive:
                 worker = self._start()
-            answer = worker.ask({**job, "timeout": timeout}, time.monotonic() + timeout)
+            answer = worker.ask({**job, "timeout": left}, time.monotonic() + left)
             kept = worker
         except TookTooLong as error:
             raise SparqlTimeout(

@@ -204,6 +204,13 @@ def test_a_new_audience_is_filled_from_the_beginning(store, tmp_path, workers):
     wider.close()
 
 
+def test_a_new_audience_sees_what_is_public_until_it_is_filled(store, tmp_path, workers):
+    store.apply(changes(study(), private()), 2)
+    reader = OxigraphStore(settings_of(tmp_path, ["lab"], ["new"]), workers)
+    assert len(rows(reader, "SELECT DISTINCT ?g { GRAPH ?g { } }", Viewer(frozenset({"new"})))) == 1
+    reader.close()
+
+
 def test_an_audience_that_is_no_longer_configured_is_removed(store, tmp_path, workers):
     store.apply(changes(private()), 1)
     store.close()
