@@ -1,4 +1,4 @@
-"""docs/query.md: every example parses, every field and operator is in it."""
+"""docs/query.md: every example parses, every operator is in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import get_args
 
 import pytest
 
-from parfocal.fields import FIELDS, Field
 from parfocal.query import Expand, FieldOp, KeyOp
 from parfocal.query_json import read_json
 from parfocal.query_text import format_query, parse_query
@@ -42,17 +41,6 @@ def test_every_example_parses_and_prints(example: str) -> None:
 @pytest.mark.parametrize("block", blocks("json"))
 def test_every_json_example_parses(block: str) -> None:
     assert read_json(block).where
-
-
-@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
-def test_the_table_names_every_field(field: Field) -> None:
-    row = re.search(rf"^\| `{field.name}` \| (.*)$", TEXT, re.MULTILINE)
-    assert row is not None
-    kind, aliases, facet, sentence = row.group(1).rstrip(" |").split(" | ")
-    assert kind.split()[0] == field.type
-    assert tuple(re.findall(r"`(\w+)`", aliases)) == field.aliases
-    assert (facet.strip() == "yes") is field.facet
-    assert sentence == field.sentence
 
 
 @pytest.mark.parametrize("word", [*get_args(FieldOp), *get_args(KeyOp), *get_args(Expand)])
