@@ -21,6 +21,7 @@ MAX_FINDINGS = 100
 _CHILDREN = 1_000
 _METADATA = 4_000_000
 """Bytes at either end of a file in which its OME-XML is looked for."""
+ZARR_METADATA = ("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata")
 _FILE_NAME = re.compile(rb'FileName="([^"/\\\\<>]{1,255})"')
 
 
@@ -126,6 +127,8 @@ class _Gathering:
             return
         self.looked_at.add(path)
         self.tree(root, path, f"data/{source}", image.format, image.id)
+        for member in _above_in_zarr(root, path):
+            self.tree(root, member, f"data/{source}", image.format, image.id)
         if image.format.startswith("OME-TIFF") and _is_inside(root, described):
             for member in (described, *_members_of_set(described)):
                 if member not in self.looked_at and member.is_file():
@@ -173,6 +176,18 @@ def _is_inside(root: Path, path: Path) -> bool:
         return False
 
 
+def _above_in_zarr(root: Path, path: Path) -> list[Path]:
+    """Return what an image within an OME-Zarr plate or collection needs of the levels above it."""
+    if not path.is_relative_to(root):
+        return []
+    parts = path.relative_to(root).parts
+    top = next((n for n, part in enumerate(parts, 1) if part.endswith(".zarr")), len(parts))
+    levels = [root.joinpath(*parts[:n]) for n in range(top, len(parts))]
+    wanted = [level / name for level in levels for name in ZARR_METADATA]
+    wanted += [level / "OME" for level in levels[:1]]
+    return [member for member in wanted if os.path.lexists(member)]
+
+
 def _members_of_set(path: Path) -> list[Path]:
     """Return the files beside an OME file that its metadata names as parts of the same set."""
     try:
@@ -197,7 +212,7 @@ def _writable_name(relative: str) -> bool:
 
 def _is_wanted(name: str) -> bool:
     """Whether a file is no hidden one; the hidden ones of OME-Zarr are needed."""
-    return not name.startswith(".") or name in (".zattrs", ".zgroup", ".zarray", ".zmetadata")
+    return not name.startswith(".") or name in ZARR_METADATA
 
 
 def _walk(root: Path, path: Path, refuse: Callable[[str], None]) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from parfocal.registry import missing_extra
-from publish.contents import Contents
+from publish.contents import ZARR_METADATA, Contents
 from publish.datacite import term_iri
 from publish.draft import Article, Creator, Draft, Term
 from publish.licences import is_address, licence_of
@@ -26,7 +26,6 @@ TERMS = {
     "seeAlso": "http://www.w3.org/2000/01/rdf-schema#seeAlso",
     "sha256": "https://w3id.org/ro/terms/workflow-run#sha256",
 }
-_ZARR_METADATA = ("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata")
 
 
 class Part(Struct, frozen=True):
@@ -72,7 +71,7 @@ def is_described(path: str) -> bool:
     False
     """
     _, found, rest = path.partition(".zarr/")
-    return not found or rest in _ZARR_METADATA
+    return not found or rest in ZARR_METADATA
 
 
 def _texts(draft: Draft, contents: Contents, doi: str, url: str) -> dict[str, Any]:

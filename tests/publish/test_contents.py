@@ -139,3 +139,20 @@ def test_findings_are_bounded(gathered: Callable[..., Contents], disk: Path) -> 
     for number in range(300):
         (disk / f"spindles/cells.zarr/link{number}").symlink_to("/etc")
     assert len(gathered(image("spindles/cells.zarr")).findings) == 100
+
+
+def test_well_of_a_plate_brings_the_metadata_of_the_plate(
+    gathered: Callable[..., Contents], disk: Path
+) -> None:
+    for name in ("zarr.json", "A/1/zarr.json", "A/1/0/zarr.json", "A/1/0/0/c", "B/1/0/zarr.json"):
+        (disk / "plate.zarr" / name).parent.mkdir(parents=True, exist_ok=True)
+        (disk / "plate.zarr" / name).write_text("{}")
+    (disk / "plate.zarr/OME").mkdir()
+    (disk / "plate.zarr/OME/METADATA.ome.xml").write_text("<OME/>")
+    assert names(gathered(image("plate.zarr/A/1/0"))) == [
+        f"data/disk/plate.zarr/{name}"
+        for name in (
+            *("A/1/0/0/c", "A/1/0/zarr.json", "A/1/zarr.json"),
+            *("OME/METADATA.ome.xml", "zarr.json"),
+        )
+    ]
