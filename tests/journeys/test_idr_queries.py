@@ -78,7 +78,10 @@ def idr(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole corpus harvested, annotated and indexed; the path of its settings file."""
     folder = tmp_path_factory.mktemp("idr")
     file = folder / "parfocal.toml"
-    file.write_text(f'[[sources]]\nname = "idr"\nkind = "idr-studies"\npath = "{corpus / "idr"}"\n')
+    file.write_text(
+        'data_dir = "data"\n[[sources]]\nname = "idr"\nkind = "idr-studies"\n'
+        f'path = "{corpus / "idr"}"\n'
+    )
     ontologies = [
         str(corpus / "ontologies" / name)
         for name in ("cmpo.obo", "ncbitaxon-taxslim.obo.gz", "fbbi.owl.gz")

@@ -160,7 +160,7 @@ import importlib, sys, threading
 names = sys.argv[1:]
 seen = []
 armed = False
-EVENTS = {"socket.connect", "socket.bind", "subprocess.Popen", "os.system", "sqlite3.connect"}
+EVENTS = {"socket.connect", "subprocess.Popen", "os.system", "sqlite3.connect"}
 def watch(event, arguments):
     if not armed:
         return
