@@ -30,7 +30,7 @@ from api.patterns import DEFINITIONS
 if TYPE_CHECKING:
     from parfocal.catalogue import Catalogue
 
-MAX_BODY = 1024 * 1024
+MAX_BODY = 4 * 1024 * 1024
 MAX_ADDRESS = 16_000
 BLUEPRINTS = (
     search.blueprint,

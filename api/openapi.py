@@ -47,7 +47,7 @@ def _operation(
 
 
 def _search() -> dict[str, Any]:
-    size = {"type": "integer", "minimum": 1, "maximum": parameters.MAX_SIZE, "default": 20}
+    size = {"type": "integer", "minimum": 0, "maximum": parameters.MAX_SIZE, "default": 20}
     answer = _answer(
         "A page of hits; as jsonl or csv every hit.",
         {

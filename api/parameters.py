@@ -64,7 +64,7 @@ def search_query() -> Query:
         level=request.args.get("level") or None,
         facets=request.args.getlist("facet"),
         sort=request.args.get("sort") or None,
-        size=number("size", 20, 1, MAX_SIZE),
+        size=number("size", 20, 0, MAX_SIZE),
         after=text("after", limit=2000) or None,
         expand=request.args.get("expand") or None,
     )

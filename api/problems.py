@@ -68,7 +68,7 @@ class PictureMissing(ParfocalError):
 _HTTP_HINTS = {
     404: "check the address; the search page finds records by words",
     405: "the header Allow lists the methods of this address",
-    413: "a request body may have at most 1 MiB",
+    413: "a request body may have at most 4 MiB",
     415: "send application/json",
 }
 _TITLES = {

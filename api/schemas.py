@@ -98,76 +98,82 @@ def _hit_annotation(claim: Schema) -> Schema:
     return table(members)
 
 
+def _hit() -> Schema:
+    return table(
+        {
+            "id": TEXT,
+            "type": TEXT,
+            "level": {"enum": LEVELS},
+            "title": TEXT,
+            "snippet": TEXT,
+            "container": MAYBE_TEXT,
+            "study": MAYBE_TEXT,
+            "source": TEXT,
+            "annotations": many(ref("HitAnnotation")),
+            "reasons": many(ref("Reason")),
+            "thumbnail": TEXT,
+            "links": many(ref("HitLink")),
+            "images": {"type": ["integer", "null"], "minimum": 0},
+            "best": MAYBE_TEXT,
+        }
+    )
+
+
+def _understood() -> Schema:
+    return table(
+        {
+            "text": MAYBE_TEXT,
+            "level": {"enum": ["any", *LEVELS]},
+            "expand": {"enum": list(get_args(Expand))},
+            "sort": table({"by": TEXT, "descending": {"type": "boolean"}}),
+            "size": COUNT,
+            "where": {
+                "type": "object",
+                "description": "Tree of clauses, told apart by their member type.",
+            },
+            "expansions": many(ref("Expansion")),
+        }
+    )
+
+
+def _search_answer() -> Schema:
+    return table(
+        {
+            "total": COUNT,
+            "levels": table({level: COUNT for level in LEVELS}),
+            "hits": many(ref("Hit")),
+            "facets": {"type": "object", "additionalProperties": many(ref("FacetValue"))},
+            "query": ref("Understood"),
+            "next": MAYBE_TEXT,
+        }
+    )
+
+
 def _answers(components: dict[str, Schema]) -> dict[str, Schema]:
     reason = {name: TEXT for name in ("asked", "how", "text", "term", "label", "field", "key")}
+    expansion = {"text": TEXT, "term": TEXT, "label": TEXT, "synonyms": many(TEXT)}
     return {
         "Clause": _clause(),
         "Question": _question(),
         "HitAnnotation": _hit_annotation(components["Annotation"]),
         "Reason": table({**reason, "inherited_from": MAYBE_TEXT}),
         "HitLink": table(components["Link"]["properties"]),
-        "Hit": table(
-            {
-                "id": TEXT,
-                "type": TEXT,
-                "level": {"enum": LEVELS},
-                "title": TEXT,
-                "snippet": TEXT,
-                "container": MAYBE_TEXT,
-                "study": MAYBE_TEXT,
-                "source": TEXT,
-                "annotations": many(ref("HitAnnotation")),
-                "reasons": many(ref("Reason")),
-                "thumbnail": TEXT,
-                "links": many(ref("HitLink")),
-                "images": {"type": ["integer", "null"], "minimum": 0},
-                "best": MAYBE_TEXT,
-            }
-        ),
+        "Hit": _hit(),
         "FacetValue": table({"value": TEXT, "label": TEXT, "count": COUNT}),
-        "Expansion": table(
-            {
-                "text": TEXT,
-                "term": TEXT,
-                "label": TEXT,
-                "synonyms": many(TEXT),
-                "narrower": COUNT,
-                "field": TEXT,
-            }
-        ),
-        "Understood": table(
-            {
-                "text": MAYBE_TEXT,
-                "level": {"enum": ["any", *LEVELS]},
-                "expand": {"enum": list(get_args(Expand))},
-                "sort": table({"by": TEXT, "descending": {"type": "boolean"}}),
-                "size": COUNT,
-                "where": {
-                    "type": "object",
-                    "description": "Tree of clauses, told apart by their member type.",
-                },
-                "expansions": many(ref("Expansion")),
-            }
-        ),
-        "SearchAnswer": table(
-            {
-                "total": COUNT,
-                "levels": table({level: COUNT for level in LEVELS}),
-                "hits": many(ref("Hit")),
-                "facets": {
-                    "type": "object",
-                    "additionalProperties": many(ref("FacetValue")),
-                },
-                "query": ref("Understood"),
-                "next": MAYBE_TEXT,
-            }
-        ),
+        "Expansion": table({**expansion, "narrower": COUNT, "field": TEXT}),
+        "Understood": _understood(),
+        "SearchAnswer": _search_answer(),
     }
+
+
+def _health() -> Schema:
+    part = table({"ok": {"type": "boolean"}, "revision": {"type": ["integer", "null"]}})
+    state = {"enum": ["ok", "behind", "failing"]}
+    return table({"status": state, "store": part, "index": part, "graph": part})
 
 
 def _rest(components: dict[str, Schema]) -> dict[str, Schema]:
     suggestion = {name: TEXT for name in ("text", "kind", "field", "term", "label")}
-    part = table({"ok": {"type": "boolean"}, "revision": {"type": ["integer", "null"]}})
     problem: dict[str, Schema] = {
         "type": TEXT,
         "title": TEXT,
@@ -205,14 +211,7 @@ def _rest(components: dict[str, Schema]) -> dict[str, Schema]:
                 "next": MAYBE_TEXT,
             }
         ),
-        "Health": table(
-            {
-                "status": {"enum": ["ok", "behind", "failing"]},
-                "store": part,
-                "index": part,
-                "graph": part,
-            }
-        ),
+        "Health": _health(),
         "ProblemDetails": table(
             problem, ("hint", "position", "length", "pointer", "parameter", "retryable")
         ),

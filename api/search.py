@@ -15,10 +15,9 @@ from api.problems import ParameterInvalid
 from api.viewers import viewer
 from parfocal import shapes
 from parfocal.answers import Hit, SearchAnswer
-from parfocal.errors import QueryInvalid
 from parfocal.formats import csv_rows
 from parfocal.query import Query
-from parfocal.query_json import parse_json
+from parfocal.query_json import read_json
 
 blueprint = Blueprint("search", __name__, url_prefix="/api/v1")
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv"}
@@ -75,11 +74,7 @@ def by_address() -> Response:
 def by_body() -> Response:
     """Answer a query given as JSON."""
     parameters.refuse_unknown(())
-    try:
-        asked = msgspec.json.decode(parameters.json_body())
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise QueryInvalid(f"the body is not JSON: {error}", hint="send a JSON object") from error
-    query = parse_json(asked)
+    query = read_json(parameters.json_body())
     answer = catalogue().search(query, viewer())
     return json_response(answer_shape(query, None, answer))
 

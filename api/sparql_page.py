@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from api.context import catalogue
 from api.viewers import viewer
+from api.words import shortened
 from parfocal.errors import ParfocalError
 from parfocal.interfaces import Answer
 from parfocal.model import PREFIXES
@@ -68,13 +69,21 @@ class Table(Struct, frozen=True):
     truth: str = ""
 
 
+def _compact(iri: str) -> str:
+    """Return an IRI by its prefix, if it has one here."""
+    for name, space in PREFIXES.items():
+        if iri.startswith(space) and len(iri) > len(space):
+            return f"{name}:{iri[len(space) :]}"
+    return iri
+
+
 def _cell(binding: Any) -> Cell:
     if not binding:
         return Cell("")
     value = str(binding.get("value", ""))
-    text = value if len(value) <= CELL_SHOWN else value[: CELL_SHOWN - 1] + "…"
-    is_link = binding.get("type") == "uri" and value.startswith(("http://", "https://"))
-    return Cell(text, value if is_link else "")
+    if binding.get("type") == "uri" and value.startswith(("http://", "https://")):
+        return Cell(shortened(_compact(value), CELL_SHOWN), value)
+    return Cell(shortened(value, CELL_SHOWN))
 
 
 def _table(answer: Answer) -> Table:

@@ -154,7 +154,7 @@ def why(reason: Reason) -> str:
         sentence = f"{place}: {text}" if place else text
     else:
         sentence = f"{asked}: in the text{where}" if not place else f"{asked}{where}"
-    return sentence + (", of what it lies in" if reason.inherited_from else "")
+    return sentence + (" (inherited)" if reason.inherited_from else "")
 
 
 def quantity(value: Quantity | None) -> str:

@@ -6,6 +6,7 @@ Screenshots are kept in docs/screenshots when PARFOCAL_SCREENSHOTS is set, else 
 from __future__ import annotations
 
 import importlib.util
+import io
 import logging
 import os
 import re
@@ -20,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from PIL import Image
 from werkzeug.serving import make_server
 
 from api.app import create_app
@@ -39,6 +41,7 @@ STUDY = "/records/idr:demo0001-lindqvist-mitosis"
 PAGES = {
     "front": "/",
     "results": "/?q=mitosis",
+    "search": "/?q=microtubule+human",
     "pictures": "/?level=image&filter=source:disk",
     "list": "/?q=HeLa&view=list",
     "table": "/?q=HeLa&view=table&column=Gene+Symbol",
@@ -52,7 +55,7 @@ PAGES = {
     "sign-in": "/sign-in",
     "missing": "/records/idr:none",
 }
-KEPT = ("front", "results", "pictures", "table", "nothing", "record", "sources", "sparql", "about")
+KEPT = ("front", "search", "results", "table", "nothing", "record", "sources", "sparql", "about")
 
 
 class Server:
@@ -174,8 +177,11 @@ def violations(page: Any, axe: str) -> list[str]:
 def screenshot(page: Any, name: str, tmp_path: Path) -> None:
     kept = ROOT / "docs" / "screenshots" if os.environ.get("PARFOCAL_SCREENSHOTS") else tmp_path
     kept.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=kept / f"{name}.png")
-    assert (kept / f"{name}.png").stat().st_size > 5_000
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        assert picture.width >= 390
+        picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
+            kept / f"{name}.png", optimize=True
+        )
 
 
 @pytest.mark.parametrize("mode", WIDTHS)
