@@ -185,7 +185,7 @@ class Maker:
     def _group(self, item: GroupItem) -> Iterator[Record | Problem]:
         group, place = item.group, item.place
         if group.plate:
-            place = replace(place, parent=group.path.rsplit("/", 3)[0])
+            place = replace(place, parent=group.plate_path)
         if len(group.images) > 1:
             title = group.path.rpartition("/")[2]
             yield self._container(group.path, title, replace(place, pairs=()))

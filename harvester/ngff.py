@@ -87,7 +87,8 @@ def words(value: object) -> str:
 def ome_attributes(document: Json) -> Json:
     """Return the OME part of a group's ``zarr.json`` or ``.zattrs``.
 
-    >>> ome_attributes({"attributes": {"ome": {"version": "0.5", "labels": ["cells"]}}})["labels"]
+    >>> group = {"zarr_format": 3, "attributes": {"ome": {"labels": ["cells"]}}}
+    >>> ome_attributes(group)["labels"]
     ['cells']
     """
     attributes = mapping(document.get("attributes")) if "zarr_format" in document else document

@@ -56,6 +56,7 @@ class Group(Struct, frozen=True):
     xml: bytes = b""
     well: str = ""
     plate: str = ""
+    plate_path: str = ""
 
 
 class PlateGroup(Struct, frozen=True):
@@ -111,7 +112,7 @@ def read_group(tree: Tree, path: str) -> Iterator[Group | PlateGroup | tuple[str
     if kind == "plate":
         yield from _read_plate(tree, path, documents)
     elif kind == "well":
-        yield from _read_well(tree, path, ngff.PlateWell("", ""), "")
+        yield from _read_well(tree, path, ngff.PlateWell("", ""))
     elif kind == "image":
         _add_image(tree, path, "", documents)
         yield Group(path, documents, ("",))
@@ -126,22 +127,22 @@ def _read_plate(
     if not plate.wells:
         raise SourceMalformed("a plate without wells", where="plate.wells")
     yield PlateGroup(path, documents)
-    for well in plate.wells:
+    for well in dict.fromkeys(plate.wells):
         place = f"{path}/{well.path}"
         try:
             checked(well.path)
-            yield from _read_well(tree, place, well, plate.name)
+            yield from _read_well(tree, place, well, plate.name, path)
         except (SourceMalformed, SourceRefused, OSError) as error:
             yield f"{path}/{well.path[:200]}", str(error)
 
 
 def _read_well(
-    tree: Tree, path: str, well: ngff.PlateWell, plate: str
+    tree: Tree, path: str, well: ngff.PlateWell, plate: str = "", plate_path: str = ""
 ) -> Iterator[Group | tuple[str, str]]:
     documents: dict[str, bytes] = {}
     if not _document(tree, path, "", documents):
         raise SourceMalformed("the plate names a well that is not there")
-    for image in ngff.well_images(ngff.documents_of(documents, "")):
+    for image in dict.fromkeys(ngff.well_images(ngff.documents_of(documents, ""))):
         place = f"{path}/{image[:200]}"
         found: dict[str, bytes] = {}
         try:
@@ -150,7 +151,7 @@ def _read_well(
         except (SourceMalformed, SourceRefused, OSError) as error:
             yield place, str(error)
         else:
-            yield Group(place, found, ("",), well=well.name, plate=plate)
+            yield Group(place, found, ("",), well=well.name, plate=plate, plate_path=plate_path)
 
 
 def _series(tree: Tree, path: str, documents: dict[str, bytes]) -> list[str]:
