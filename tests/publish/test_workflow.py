@@ -7,9 +7,15 @@ import hashlib
 import json
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from parfocal.catalogue import Catalogue
+from parfocal.errors import PublishError, StoreLocked
+from parfocal.lock import only_writer
 from parfocal.model import ANONYMOUS, Viewer
 from publish.draft import Draft
+from publish.repositories.folder import Folder
 from publish.workflow import journal_of, publish
 
 
@@ -82,3 +88,31 @@ def test_second_run_changes_nothing(catalogue: Catalogue, draft: Draft, tmp_path
     assert journal is not None
     assert journal.is_done
     assert journal.step == "release"
+
+
+def test_one_run_of_a_key_at_a_time(catalogue: Catalogue, draft: Draft, tmp_path: Path) -> None:
+    with (
+        only_writer(catalogue.settings.data_dir / "publish" / draft.key),
+        pytest.raises(StoreLocked),
+    ):
+        publish(catalogue, draft, ANONYMOUS)
+    assert not (tmp_path / "published").exists()
+
+
+def test_interrupted_draft_may_change_and_keeps_its_place(
+    catalogue: Catalogue, draft: Draft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, key: str, package: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "_upload", full)
+        with pytest.raises(PublishError, match="No space left"):
+            publish(catalogue, draft, ANONYMOUS)
+    journal = journal_of(catalogue, draft.key)
+    assert journal is not None
+    assert journal.step == "package"
+    changed = msgspec.structs.replace(draft, title="A better title")
+    publish(catalogue, changed, ANONYMOUS)
+    readme = (tmp_path / "published" / draft.key / "README.md").read_text()
+    assert readme.startswith("# A better title")
