@@ -52,6 +52,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         f"path = {json.dumps(str(source.options['path']))}\naccess = {list(source.access)}\n"
         for source in settings.sources
     ]
+    tables.append(
+        f'[[server.viewers]]\nname = "member"\ntoken = "{demo.TOKEN}"\ngroups = ["{demo.GROUP}"]\n'
+    )
     file = folder / "parfocal.toml"
     file.write_text(file.read_text() + "\n" + "\n".join(tables))
     work.run("harvest")
