@@ -58,7 +58,7 @@ def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Elasticsearch: a running one (PARFOCAL_ELASTICSEARCH_URL) or our own."""
+    """The address of a real Elasticsearch: PARFOCAL_ELASTICSEARCH_URL, else one of our own."""
     given = os.environ.get("PARFOCAL_ELASTICSEARCH_URL")
     if given:
         yield given.rstrip("/")

@@ -19,8 +19,8 @@ _ASK_AGAIN = "leave the token out to start at the first page"
 class Place(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the next page begins.
 
-    ``by`` seq: after ``seq``; value: after (``value``, ``seq``); rank: at ``offset`` of the order
-    that the index had at ``generation``. ``value`` None: among records without a value, which come last.
+    ``by`` seq: after ``seq``; value: after (``value``, ``seq``), None being among records without a
+    value, which come last; rank: at ``offset`` of the order that the index had at ``generation``.
     """
 
     by: Literal["seq", "value", "rank"]

@@ -14,15 +14,17 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import tantivy
 
-from indexer.document import Document, Entry, Pair
+from indexer.document import PUBLIC, Document, Entry, Pair
 from indexer.texts import KEY_LIMIT, Cache, bounded, comparable, pieces
 from parfocal.fields import FIELDS
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever schema or terms change; an index of another version is built again."""
 WHOLE, TERM, PIECE = "\x7f", "\x80", "\x81"
 HAS_PAIRS = "\x7f"
 """The term in ``keys`` of every record with key-values."""
+HIDDEN = "hidden"
+"""The term in ``meta`` of every document that is not public."""
 _HAS_PAIRS = '"\x7f"'
 REVISION = "revision"
 FACETS = tuple(field.name for field in FIELDS if field.type in ("term", "keyword"))
@@ -175,8 +177,9 @@ def _fields(fields: dict[str, Entry]) -> str:
 
 def content(doc: Document) -> str:
     """Return a document as the JSON that the index takes."""
+    hidden = "" if doc.audience == (PUBLIC,) else f'"meta":"{HIDDEN}",'
     return (
-        f'{{"seq":{doc.seq},"id":{_json(doc.id)},"level":"{doc.level}",'
+        f'{{{hidden}"seq":{doc.seq},"id":{_json(doc.id)},"level":"{doc.level}",'
         f'"audience":{_ids(doc.audience)},"lies_in":{_ids(doc.ancestors)},'
         f'"study_key":{_ids(doc.studies)},"container_key":{_ids(doc.containers)},'
         f'"own":{_json(doc.texts)},"claims":{_json(doc.claims)},'
@@ -186,4 +189,4 @@ def content(doc: Document) -> str:
 
 def revision_content(revision: int) -> str:
     """Return the document that holds the revision reached; no viewer ever finds it."""
-    return _json({"meta": REVISION, "revision": revision})
+    return _json({"meta": [REVISION, HIDDEN], "revision": revision})

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable
 import tantivy
 from tantivy import FieldType, Occur
 
+from indexer.document import PUBLIC
 from indexer.search.levels import bound_of
 from indexer.search.tantivy_document import (
     HAS_PAIRS,
+    HIDDEN,
     PIECE,
     TERM,
     WHOLE,
@@ -42,6 +44,7 @@ from parfocal.query import (
 TQuery = tantivy.Query
 _OWN, _INHERITED, _MEANT = 3.0, 1.0, 2.0
 """Weights: words of the record, words of what it lies in, a term that a text means."""
+_FEW = 64
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 _LAST = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -104,6 +107,12 @@ class Compiler:
             TQuery.term_set_query(self._schema, field, listed) if listed else TQuery.empty_query()
         )
 
+    def hidden_from(self, audience: Iterable[str]) -> TQuery:
+        """Return the query of what is not public and meant for none of the audience."""
+        hidden = self.term("meta", HIDDEN)
+        groups = [each for each in audience if each != PUBLIC]
+        return but_not(hidden, self.term_set("audience", groups)) if groups else hidden
+
     def query(self, clause: Clause) -> TQuery:
         """Return the query of a clause; conditions that are not words give no score."""
         match clause:
@@ -154,11 +163,15 @@ class Compiler:
             return either(self._own(phrase) for phrase in phrases)
 
         name = "\0".join(" ".join(phrase) for phrase in phrases)
-        found = [TQuery.boost_query(own(), _OWN)]
         holders = self._holders(name, own)
-        if holders:
-            found.append(TQuery.const_score_query(self.term_set("lies_in", holders), _INHERITED))
-        return either(found)
+        # A few terms join the union of words at no cost; many are quicker as a set.
+        inherited = (
+            [self.term("lies_in", holder) for holder in holders]
+            if len(holders) <= _FEW
+            else [self.term_set("lies_in", holders)]
+        )
+        weighed = [TQuery.const_score_query(each, _INHERITED) for each in inherited]
+        return either([TQuery.boost_query(own(), _OWN), *weighed])
 
     def _words(self, text: str) -> TQuery:
         asked = list(dict.fromkeys(words(text)))

@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import tantivy
 from tantivy import Order
 
 from indexer.search.levels import Row, Summary, facet_field, is_scored
 from indexer.search.paging import Place
 from indexer.search.tantivy_document import REVISION, WHOLE
-from indexer.search.tantivy_query import Compiler, TQuery, both, but_not
+from indexer.search.tantivy_query import Compiler, TQuery, both, but_not, either
 from parfocal.identifiers import RecordId
 from parfocal.model import Level
 from parfocal.query import Clause, Everything, FacetRequest, FacetValue
@@ -23,6 +24,7 @@ _EXACT = 2_000_000_000
 """Values counted per segment before the best are chosen: all, so that counts are exact."""
 _PART = 10_000
 _JOINS_KEPT = 256
+_SUMMARIES_KEPT = 64
 
 
 class Snapshot:
@@ -33,6 +35,7 @@ class Snapshot:
         self.searcher = searcher
         self.generation = generation
         self._holders: OrderedDict[tuple[str, ...], list[str]] = OrderedDict()
+        self._summaries: dict[bytes, Summary] = {}
 
     def count(self, query: TQuery) -> int:
         """Return how many documents match."""
@@ -60,18 +63,33 @@ class Snapshot:
         return int(self.searcher.doc(hits[0][1])["revision"][0]) if hits else 0
 
     def holders(
-        self, name: str, make: Callable[[], TQuery], allowed: TQuery, audience: list[str]
+        self, name: str, make: Callable[[], TQuery], hidden: TQuery, audience: list[str]
     ) -> list[str]:
         """Return the ids of studies and containers whose own text matches; remembered by name."""
         key = (name, *audience)
         found = self._holders.get(key)
         if found is None:
-            levels = TQuery.term_set_query(self.index.schema, "level", ["study", "container"])
-            query = both([make(), levels, allowed])
-            hits = self.searcher.search(query, max(1, self.count(query)), count=False).hits
-            found = self._holders[key] = [self.id_at(address) for _, address in hits]
+            schema = self.index.schema
+            levels = either(
+                TQuery.term_query(schema, "level", level, index_option="basic")
+                for level in ("study", "container")
+            )
+            query = but_not(both([make(), levels]), hidden)
+            result = self.searcher.search(query, _PART, count=False)
+            if len(result.hits) == _PART:
+                result = self.searcher.search(query, self.count(query), count=False)
+            found = self._holders[key] = [self.id_at(address) for _, address in result.hits]
             if len(self._holders) > _JOINS_KEPT:
                 self._holders.pop(next(iter(self._holders)), None)
+        return found
+
+    def remembered(self, asked: bytes, count: Callable[[], Summary]) -> Summary:
+        """Return the counts of a question, counted now or before."""
+        found = self._summaries.get(asked)
+        if found is None:
+            if len(self._summaries) >= _SUMMARIES_KEPT:
+                self._summaries.clear()
+            found = self._summaries[asked] = count()
         return found
 
     def vocabulary(self, field: str, prefix: str) -> list[str]:
@@ -106,16 +124,16 @@ class TantivySelection:
         self._audience = audience
         self._scored = is_scored(where)
         self._compiler = Compiler(snapshot.index, self._holders, snapshot.vocabulary)
-        self._visible = TQuery.const_score_query(self._compiler.term_set("audience", audience), 0.0)
+        self._hidden = self._compiler.hidden_from(audience)
         matching = (
             self._compiler.query(where)
             if narrowed is None
             else self._compiler.term_set("id", list(narrowed))
         )
-        self._query = both([matching, self._visible])
+        self._query = but_not(matching, self._hidden)
 
     def _holders(self, name: str, make: Callable[[], TQuery]) -> list[str]:
-        return self._snapshot.holders(name, make, self._visible, self._audience)
+        return self._snapshot.holders(name, make, self._hidden, self._audience)
 
     def _at(self, level: Level | None) -> TQuery:
         if level is None:
@@ -128,7 +146,12 @@ class TantivySelection:
     # -------------------------------------------------------------- counts
 
     def summary(self, facets: tuple[FacetRequest, ...], *, images_only: bool) -> Summary:
-        """Count records, levels and facets, in one walk unless there are too many values."""
+        """Count records, levels and facets; the next pages of a query find them counted."""
+        asked = msgspec.json.encode([self._where, self._audience, facets, images_only])
+        return self._snapshot.remembered(asked, lambda: self._summary(facets, images_only))
+
+    def _summary(self, facets: tuple[FacetRequest, ...], images_only: bool) -> Summary:
+        """Count in one walk, unless there are too many values."""
         requests = {f"facet {r.field}": _facet_request(r) for r in facets}
         whole = {
             "level": {"terms": {"field": "level", "size": 10}},

@@ -140,8 +140,8 @@ class SearchIndexContract:
         assert names(filled, Token("spin")) == []
 
     def test_own_words_weigh_more_than_inherited_ones(self, filled: SearchIndex) -> None:
-        found = hits(filled, Query(Token("spindle"), size=2))
-        assert [match.id for match in found][0] == "s:st"
+        first = hits(filled, Query(Token("spindle"), size=2))[0]
+        assert first.id == "s:st"
 
     def test_a_phrase_stands_in_one_text(self, filled: SearchIndex) -> None:
         assert names(filled, Phrase("spindle assembly")) == ["st", "st/screen", *HELD]
@@ -398,6 +398,7 @@ class SearchIndexContract:
     ) -> None:
         changes = archive()
         w1 = next(change for change in changes if change.id.endswith("w1"))
+        assert w1.record is not None
         changed = msgspec.structs.replace(w1.record, title="renamed", key_values=())
         filled.apply([msgspec.structs.replace(w1, record=changed)], 21)
         assert names(filled, Token("renamed")) == ["st/screen/w1"]

@@ -48,8 +48,11 @@ HELD = ["st/screen/w1", "st/screen/w2", "st/screen/w3"]
 FACETS = ("organism", "gene", "container", "study", "source", "type", "phenotype")
 
 
+_PUBLIC = Access()
+
+
 def study(
-    source: str, name: str, title: str, access: Access = Access(), date: str = "", **more: object
+    source: str, name: str, title: str, access: Access = _PUBLIC, date: str = "", **more: object
 ) -> Dataset:
     """Make a study."""
     return Dataset(
