@@ -211,8 +211,8 @@ def test_every_document_can_be_reached_from_the_index(documents) -> None:
 
 def console_lines(document: str) -> Iterator[str]:
     """The commands of a document: lines after ``$`` in blocks marked console."""
-    for block in re.findall(r"^```console\n(.*?)^```", document, re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
+    for block in re.findall(r"^ *```console\n(.*?)^ *```", document, re.MULTILINE | re.DOTALL):
+        for line in map(str.strip, block.replace("\\\n", " ").splitlines()):
             if line.startswith("$ "):
                 yield re.sub(r"\s+#\s.*$", "", line[2:])
 
