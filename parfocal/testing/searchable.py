@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 from hypothesis import strategies as st
 
 from parfocal.identifiers import Curie, RecordId, record_id
-from parfocal.interfaces import Change
+from parfocal.interfaces import Change, SearchIndex
 from parfocal.model import (
     ANONYMOUS,
     Access,
@@ -33,7 +33,9 @@ from parfocal.query import (
     FieldIn,
     FieldRange,
     KeyMatch,
+    Match,
     Not,
+    Page,
     Phrase,
     Query,
     Sort,
@@ -152,6 +154,31 @@ def archive() -> list[Change]:
     private = study("s", "vault", "Study of the vault", Access(("lab",)), "2022")
     inside = [(each, (screen, st_)) for each in (*wells, hidden)]
     return numbered([(st_, ()), (screen, (st_,)), *inside, (lone, ()), (private, ())])
+
+
+def pages(
+    index: SearchIndex, query: Query, viewer: Viewer, between: Callable[[], None] | None = None
+) -> Iterator[Page]:
+    """Yield all pages of a query; ``between`` is called after each."""
+    while True:
+        page = index.search(query, viewer)
+        yield page
+        if page.next is None:
+            return
+        if between:
+            between()
+        query = msgspec.structs.replace(query, after=page.next)
+
+
+def hits(index: SearchIndex, query: Query, viewer: Viewer = ANONYMOUS) -> list[Match]:
+    """Return the hits of all pages."""
+    return [match for page in pages(index, query, viewer) for match in page.matches]
+
+
+def names(index: SearchIndex, clause: Clause, viewer: Viewer = ANONYMOUS) -> list[str]:
+    """Return the names of the matching records, in order of first sight."""
+    found = hits(index, Query(clause, sort=Sort("id"), size=100), viewer)
+    return [match.id.partition(":")[2] for match in found]
 
 
 # ------------------------------------------------------------------ random worlds

@@ -7,7 +7,7 @@ import msgspec
 from indexer.document import Document, audience_of, build
 from parfocal.interfaces import Change
 from parfocal.model import Access, Annotation, KeyValue, Viewer
-from parfocal.testing.search import archive, image, numbered, study
+from parfocal.testing.searchable import archive, image, numbered, study
 
 
 def made(record: object, *ancestors: object) -> Document:

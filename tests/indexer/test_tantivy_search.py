@@ -17,7 +17,8 @@ from parfocal.errors import IndexUnavailable, QueryInvalid
 from parfocal.interfaces import Change
 from parfocal.model import ANONYMOUS
 from parfocal.query import Everything, Query, Token
-from parfocal.testing.search import SearchIndexContract, archive, image, names
+from parfocal.testing.search import SearchIndexContract
+from parfocal.testing.searchable import archive, image, names
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from indexer.search.tantivy import TantivyIndex
-from parfocal.testing.search import archive
+from parfocal.testing.searchable import archive
 index = TantivyIndex(Path(sys.argv[1]))
 index.apply(archive()[:3], 3)
 def dying():
