@@ -2,10 +2,11 @@
 
     python bench/search.py [--records 1000000] [--corpus ../shared/corpus]
 
-A word also finds what lies in a study whose text has it; raw tantivy is asked twice, for the records
-with the word itself and for all the same hits. Prints docs/s of our index and of raw tantivy fed with the same documents, and p50/p95 of text with
-three facets and of text within a closure of 5,000 terms through our index, through raw tantivy on
-the same folder, and the ratios. ``--keep FOLDER`` keeps the index for another run.
+A word also finds what lies in a study whose text has it; raw tantivy is asked twice, for the
+records with the word itself and for all the same hits. Prints docs/s of our index and of raw
+tantivy fed with the same documents, p50/p95 of text with three facets and of text within a closure
+of 5,000 terms through our index and raw tantivy on the same folder, and the ratios. ``--keep
+FOLDER`` keeps the index for another run.
 """
 
 from __future__ import annotations
