@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from parfocal.catalogue import Catalogue
-from parfocal.interfaces import RunReport
+from parfocal.config import SourceSettings
+from parfocal.interfaces import Projection, RecordStore, RunReport
 from parfocal.lock import only_writer
 from parfocal.pipeline import Harvest, project
 
 Progress = Callable[[str, int, int | None, int], None]
-"""Called with (what, done, of how many if known, records)."""
+"""Called with (what, done, of how many if known, records); from several threads."""
+
+# While a harvest runs, its followers wait for so much to do: few large commits cost less.
+_WORTH_A_COMMIT = 50_000
+_LOOK_EVERY = 0.2
 
 
 def _silent(what: str, done: int, total: int | None, records: int) -> None:
@@ -25,46 +33,78 @@ def harvest(
     allow_shrink: bool = False,
     progress: Progress = _silent,
 ) -> Iterator[RunReport]:
-    """Harvest the named sources, or all, in turn, then bring index and graph up to date.
+    """Harvest the named sources, or all, in turn; index and graph follow beside it.
 
-    Yields each source's report as soon as its walk has ended. Raises ConfigError for an unknown
-    name and StoreLocked while another process writes.
+    Yields each source's report as soon as its walk has ended; the last step of the iteration waits
+    until index and graph are up to date. Raises ConfigError for an unknown name and StoreLocked
+    while another process writes.
     """
     settings = catalogue.settings
     wanted = [settings.source(name) for name in names] or list(settings.sources)
-    sources = [(each, catalogue.source(each.name)) for each in wanted]
     with only_writer(settings.data_dir):
-        for each, source in sources:
-            last = next(iter(catalogue.store.runs(each.name, 1)), None)
-            total = last.items if last else None
+        runs = [_run_of(catalogue, each, progress) for each in wanted]
+        with _followers(catalogue, progress):
+            for each, run in zip(wanted, runs, strict=True):
+                yield run.run(
+                    fingerprint=catalogue.fingerprint(each), full=full, allow_shrink=allow_shrink
+                )
 
-            def show(
-                items: int, records: int, name: str = each.name, total: int | None = total
-            ) -> None:
-                progress(name, items, total, records)
 
-            run = Harvest(
-                catalogue.store,
-                each.name,
-                source,
-                catalogue.annotators,
-                groups=each.access,
-                progress=show,
-            )
-            yield run.run(
-                fingerprint=catalogue.fingerprint(each), full=full, allow_shrink=allow_shrink
-            )
-        bring_up_to_date(catalogue, progress)
+def _run_of(catalogue: Catalogue, source: SourceSettings, progress: Progress) -> Harvest:
+    last = next(iter(catalogue.store.runs(source.name, 1)), None)
+    total = last.items if last else None
+    return Harvest(
+        catalogue.store,
+        source.name,
+        catalogue.source(source.name),
+        catalogue.annotators,
+        groups=source.access,
+        progress=lambda items, records: progress(source.name, items, total, records),
+    )
+
+
+@contextmanager
+def _followers(catalogue: Catalogue, progress: Progress) -> Iterator[None]:
+    """Keep index and graph following the log in threads; on leaving, bring them to its end.
+
+    The work of both is mostly outside the interpreter's lock, so it costs the harvest little.
+    """
+    parts = (("index", catalogue.index), ("graph", catalogue.graph))
+    ended = threading.Event()
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="follow") as pool:
+        followers: list[Future[None]] = [
+            pool.submit(_follow, catalogue.store, name, part, ended, progress)
+            for name, part in parts
+        ]
+        try:
+            yield
+        finally:
+            ended.set()
+    for follower in followers:
+        follower.result()
+
+
+def _follow(
+    store: RecordStore,
+    name: str,
+    projection: Projection,
+    ended: threading.Event,
+    progress: Progress,
+) -> None:
+    while not ended.wait(_LOOK_EVERY):
+        if store.revision() - projection.revision() >= _WORTH_A_COMMIT:
+            project(store, projection, _shown(name, progress))
+    project(store, projection, _shown(name, progress))
+
+
+def _shown(name: str, progress: Progress) -> Callable[[int, int], None]:
+    return lambda reached, last: progress(name, reached, last, reached)
 
 
 def bring_up_to_date(catalogue: Catalogue, progress: Progress = _silent) -> None:
     """Bring index and graph up to the store's last revision."""
-    for name, projection in (("index", catalogue.index), ("graph", catalogue.graph)):
-
-        def show(reached: int, last: int, name: str = name) -> None:
-            progress(name, reached, last, reached)
-
-        project(catalogue.store, projection, show)
+    with _followers(catalogue, progress):
+        pass
 
 
 def rebuild(catalogue: Catalogue, parts: Sequence[str], progress: Progress = _silent) -> None:

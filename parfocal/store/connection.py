@@ -21,7 +21,7 @@ CREATE TABLE records(
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, raw INTEGER,
   place INTEGER, revision INTEGER NOT NULL, body BLOB);
 CREATE INDEX records_by_revision ON records(revision);
-CREATE INDEX records_by_raw ON records(raw);
+CREATE INDEX records_live ON records(source, raw) WHERE body IS NOT NULL;
 CREATE INDEX records_by_place ON records(place) WHERE place IS NOT NULL;
 CREATE TABLE sources(
   name TEXT PRIMARY KEY, records INTEGER NOT NULL DEFAULT 0, fingerprint TEXT NOT NULL DEFAULT '',
@@ -113,6 +113,7 @@ def prepare(connection: sqlite3.Connection, place: str) -> None:
         raise StoreCorrupt(
             "this SQLite file is not a parfocal store", where=place, hint="choose another data_dir"
         )
+    connection.execute("PRAGMA page_size=16384")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(
         f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};"

@@ -113,7 +113,8 @@ def finish(
             tombstoned = _tombstone(db, gone)
             db.execute(
                 "DELETE FROM raw WHERE source = :source AND seen <> :run AND NOT EXISTS"
-                " (SELECT 1 FROM records WHERE records.raw = raw.id AND body IS NOT NULL)",
+                " (SELECT 1 FROM records r WHERE r.source = raw.source AND r.raw = raw.id"
+                " AND r.body IS NOT NULL)",
                 names,
             )
         db.execute(

@@ -264,8 +264,8 @@ def _see(db: sqlite3.Connection, source: str, run: int, keys: Sequence[str]) -> 
         (run, source, wanted),
     )
     row = db.execute(
-        "SELECT count(*) FROM records JOIN raw ON raw.id = records.raw WHERE body IS NOT NULL"
-        " AND raw.source = ? AND key IN (SELECT value FROM json_each(?))",
+        "SELECT count(*) FROM records WHERE source = ?1 AND body IS NOT NULL AND raw IN"
+        " (SELECT id FROM raw WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2)))",
         (source, wanted),
     ).fetchone()
     return int(row[0])

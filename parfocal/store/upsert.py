@@ -172,9 +172,9 @@ class Upsert:
         """Let go of the records that this item gave before and no longer gives."""
         kept = _json_list(record.id for record in records)
         self._db.execute(
-            "UPDATE records SET raw = NULL WHERE raw = ?"
+            "UPDATE records SET raw = NULL WHERE source = ? AND raw = ? AND body IS NOT NULL"
             " AND id NOT IN (SELECT value FROM json_each(?))",
-            (raw, kept),
+            (self._source, raw, kept),
         )
 
 

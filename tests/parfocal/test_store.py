@@ -74,7 +74,7 @@ def test_damaged_pages_are_named(tmp_path):
     fill(store, 2000)
     store.close()
     content = bytearray(path.read_bytes())
-    for start in range(8192, len(content), 4096):
+    for start in range(2 * 16384, len(content), 4096):
         content[start : start + 2048] = b"\xff" * 2048
     path.write_bytes(bytes(content))
     damaged = SqliteStore(path)
@@ -103,7 +103,11 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
 
 
 def test_only_one_process_writes(tmp_path):
-    with only_writer(tmp_path), pytest.raises(StoreLocked, match=r"process \d+ since"), only_writer(tmp_path):
+    with (
+        only_writer(tmp_path),
+        pytest.raises(StoreLocked, match=r"process \d+ since"),
+        only_writer(tmp_path),
+    ):
         pass
     with only_writer(tmp_path):
         pass
