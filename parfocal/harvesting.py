@@ -70,14 +70,17 @@ def _followers(catalogue: Catalogue, progress: Progress) -> Iterator[None]:
     The work of both is mostly outside the interpreter's lock, so it costs the harvest little.
     """
     parts = (("index", catalogue.index), ("graph", catalogue.graph))
-    ended = threading.Event()
+    ended, given_up = threading.Event(), threading.Event()
     with ThreadPoolExecutor(len(parts), thread_name_prefix="follow") as pool:
         followers: list[Future[None]] = [
-            pool.submit(_follow, catalogue.store, name, part, ended, progress)
+            pool.submit(_follow, catalogue.store, name, part, ended, given_up, progress)
             for name, part in parts
         ]
         try:
             yield
+        except BaseException:
+            given_up.set()
+            raise
         finally:
             ended.set()
     for follower in followers:
@@ -89,12 +92,14 @@ def _follow(
     name: str,
     projection: Projection,
     ended: threading.Event,
+    given_up: threading.Event,
     progress: Progress,
 ) -> None:
     while not ended.wait(_LOOK_EVERY):
         if store.revision() - projection.revision() >= _WORTH_A_COMMIT:
             project(store, projection, _shown(name, progress))
-    project(store, projection, _shown(name, progress))
+    if not given_up.is_set():
+        project(store, projection, _shown(name, progress))
 
 
 def _shown(name: str, progress: Progress) -> Callable[[int, int], None]:
