@@ -29,7 +29,7 @@ SINGLE = ("q", "level", "sort", "view", "after", "expand", "more")
 REPEATED = ("filter", "column")
 PAGE_SIZE = 24
 FACET_SIZE = 7
-MORE_SIZE = 100
+MORE_SIZE = 50
 MAX_FILTERS = 50
 FACETS = (
     "organism",

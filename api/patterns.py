@@ -9,12 +9,21 @@ from markupsafe import Markup
 
 from parfocal.model import Image, Record
 
+_PLATE = (
+    '<symbol id="plate{wells}"><rect x="34" y="34" width="252" height="172" rx="8" fill="none" '
+    'stroke="#33423f"/><g transform="translate(40 40)"><rect width="240" height="160" '
+    'fill="url(#wells{wells})"/></g></symbol>'
+)
 DEFINITIONS = (
     '<pattern id="wells96" width="20" height="20" patternUnits="userSpaceOnUse">'
     '<circle cx="10" cy="10" r="6.5" fill="none" stroke="#3c4f4d" stroke-width="1.2"/></pattern>'
     '<pattern id="wells384" width="10" height="10" patternUnits="userSpaceOnUse">'
     '<rect x="1.2" y="1.2" width="7.6" height="7.6" rx="1.5" fill="none" stroke="#3c4f4d"/>'
     "</pattern>"
+    + _PLATE.format(wells=96)
+    + _PLATE.format(wells=384)
+    + '<symbol id="rings"><g fill="none" stroke="#33423f"><circle cx="160" cy="120" r="26"/>'
+    '<circle cx="160" cy="120" r="50"/><circle cx="160" cy="120" r="74"/></g></symbol>'
 )
 _LINE = "#6b8481"
 _DIM = "#465a57"
@@ -79,23 +88,18 @@ def _well(name: str) -> str:
         if large
         else f'<circle cx="{x + 10}" cy="{y + 10}" r="6.5" fill="#cfe3e0"/>'
     )
-    return (
-        f'<rect x="34" y="34" width="252" height="172" rx="8" fill="none" stroke="{_FAINT}"/>'
-        f'<g transform="translate(40 40)"><rect width="240" height="160" '
-        f'fill="url(#wells{384 if large else 96})"/></g>{shape}'
-    )
+    return f'<use href="#plate{384 if large else 96}"/>{shape}'
 
 
 def _study(identifier: str) -> str:
     """Return three rings, each broken elsewhere, so that studies can be told apart."""
     digest = hashlib.blake2b(identifier.encode(), digest_size=6).digest()
-    drawn = []
+    drawn = ['<use href="#rings"/>']
     for number, radius in enumerate((26, 50, 74)):
         around = 6.2832 * radius
         length = around * (0.25 + digest[number] / 400)
         shade = _LINE if number == digest[5] % 3 else _DIM
         drawn.append(
-            f'<circle cx="160" cy="120" r="{radius}" fill="none" stroke="{_FAINT}"/>'
             f'<circle cx="160" cy="120" r="{radius}" fill="none" stroke="{shade}" '
             f'stroke-width="5" stroke-linecap="round" stroke-dasharray="{length:.0f} '
             f'{around:.0f}" transform="rotate({digest[number + 2] * 360 // 256} 160 120)"/>'
@@ -105,7 +109,7 @@ def _study(identifier: str) -> str:
 
 def _container(plate: bool) -> str:
     if plate:
-        return _well("A01").replace('fill="#cfe3e0"', 'fill="none"')
+        return '<use href="#plate96"/>'
     cells = (
         f'<rect x="{76 + column * 58}" y="{56 + row * 46}" width="50" height="38" rx="3" '
         f'fill="none" stroke="{_LINE if row == column == 0 else _FAINT}" stroke-width="1.5"/>'

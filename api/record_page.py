@@ -22,8 +22,8 @@ from parfocal.interfaces import Change
 from parfocal.jsonld import to_jsonld
 from parfocal.model import Dataset, Image, Record
 
-CHILDREN_SHOWN = 48
-PAIRS_SHOWN = 100
+CHILDREN_SHOWN = 36
+PAIRS_SHOWN = 80
 DATA_SHOWN = 12_000
 CHANNELS_SHOWN = 24
 
