@@ -20,12 +20,13 @@ import msgspec
 import pyoxigraph as ox
 from msgspec import Struct
 
+from indexer.graph.addresses import INTERNAL
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull
 from parfocal.identifiers import RecordId, record_iri
 from parfocal.interfaces import Change
 from parfocal.model import Viewer
 
-FORMAT = 1
+FORMAT = 2
 _BULK_BYTES = 256 * 1024
 _REBUILD = "parfocal reindex graph builds it anew from the record store"
 
@@ -33,7 +34,6 @@ _REBUILD = "parfocal reindex graph builds it anew from the record store"
 class State(Struct, frozen=True, forbid_unknown_fields=True):
     """What is durably applied. ``checkpoint`` is the folder that shows exactly this revision."""
 
-    base: str
     groups: tuple[str, ...]
     revision: int = 0
     checkpoint: str = ""
@@ -50,23 +50,22 @@ class Quads(Struct, frozen=True):
 class Audience:
     """The store of all viewers who are in exactly these groups; none is the public."""
 
-    def __init__(self, folder: Path, groups: frozenset[str], base: str) -> None:
+    def __init__(self, folder: Path, groups: frozenset[str]) -> None:
         self.groups = groups
         self.folder = folder / _name(groups)
         self._viewer = Viewer(groups=groups)
-        self._base = base
         self._store: ox.Store | None = None
 
     def state(self) -> State:
-        """Return what is on disk; an empty state when that is nothing, or of another address."""
-        empty = State(base=self._base, groups=tuple(sorted(self.groups)))
+        """Return what is on disk; an empty state when that is nothing, or of another format."""
+        empty = State(groups=tuple(sorted(self.groups)))
         try:
             found = msgspec.json.decode((self.folder / "state.json").read_bytes(), type=State)
         except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
             return empty
         except OSError as error:
             raise StoreError(f"cannot be read: {error.strerror}", where=str(self.folder)) from error
-        same = (found.base, found.groups, found.format) == (empty.base, empty.groups, FORMAT)
+        same = (found.groups, found.format) == (empty.groups, FORMAT)
         return found if same else empty
 
     def checkpoint(self) -> str:
@@ -89,7 +88,7 @@ class Audience:
             raise self._failure(error) from error
 
     def _remove(self, store: ox.Store, id: RecordId) -> None:
-        graph = ox.NamedNode(record_iri(id, self._base))
+        graph = ox.NamedNode(record_iri(id, INTERNAL))
         if store.contains_named_graph(graph):
             store.remove_graph(graph)
 
@@ -101,7 +100,7 @@ class Audience:
         try:
             store.flush()
             store.backup(str(self.folder / name))
-            self._write(State(self._base, old.groups, max(revision, old.revision), checkpoint=name))
+            self._write(State(old.groups, max(revision, old.revision), checkpoint=name))
         except (OSError, RuntimeError) as error:
             raise self._failure(error) from error
         self._sweep(name)

@@ -18,6 +18,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from indexer.graph import sparql_guard
+from indexer.graph.addresses import INTERNAL
 from indexer.graph.audience import Audience, Quads
 from indexer.graph.workers import Workers
 from parfocal.config import Settings
@@ -35,10 +36,11 @@ _ATTEMPTS = 5
 class _Queries:
     """Runs queries on what a path names, and turns what went wrong into our errors."""
 
-    def __init__(self, memory_mb: int, workers: Workers | None) -> None:
+    def __init__(self, settings: Settings, workers: Workers | None) -> None:
         self._own = workers is None
         self._workers = workers or Workers()
-        self._memory_mb = memory_mb
+        self._memory_mb = settings.graph.memory_mb
+        self._base = settings.base_url
 
     def run(self, path: str, sparql: str, accept: str, timeout: float) -> Answer | None:
         """Answer a query; None when the path was removed before it could be opened."""
@@ -46,6 +48,7 @@ class _Queries:
             "path": path,
             "query": sparql,
             "accept": accept,
+            "base": self._base,
             "prefixes": PREFIXES,
             "memory_mb": self._memory_mb,
             "max_bytes": MAX_ANSWER_BYTES,
@@ -83,13 +86,12 @@ class OxigraphStore:
     """
 
     def __init__(self, settings: Settings, workers: Workers | None = None) -> None:
-        folder, base = settings.data_dir / "graph", settings.base_url
+        folder = settings.data_dir / "graph"
         audiences = (frozenset(viewer.groups) for viewer in settings.server.viewers)
         self._folder = folder
-        self._base = base
         groups = {frozenset(), *audiences}
-        self._audiences = [Audience(folder, one, base) for one in sorted(groups, key=sorted)]
-        self._queries = _Queries(settings.graph.memory_mb, workers)
+        self._audiences = [Audience(folder, one) for one in sorted(groups, key=sorted)]
+        self._queries = _Queries(settings, workers)
         self._lock = threading.Lock()
         self._writer: int | None = None
 
@@ -117,7 +119,7 @@ class OxigraphStore:
         for change in changes:
             if change.revision <= after:
                 continue  # re-sent because what it lies in changed; its own graph did not
-            content = b"" if change.record is None else quads(change.record, self._base)
+            content = b"" if change.record is None else quads(change.record, INTERNAL)
             batch.append(Quads(change, content))
             size += len(content)
             if size > _BATCH_BYTES:
@@ -200,10 +202,9 @@ class MemoryGraph:
     """The reference: keeps records, and writes what a viewer may see to a file for each query."""
 
     def __init__(self, settings: Settings, workers: Workers | None = None) -> None:
-        self._base = settings.base_url
         self._records: dict[RecordId, Change] = {}
         self._revision = 0
-        self._queries = _Queries(settings.graph.memory_mb, workers)
+        self._queries = _Queries(settings, workers)
         self._folder: Path | None = None
         self._files: dict[frozenset[str], tuple[int, Path]] = {}
         self._lock = threading.Lock()
@@ -257,7 +258,7 @@ class MemoryGraph:
             for change in self._records.values():
                 record = change.record
                 if record is not None and record.access.visible_to(viewer):
-                    file.write(quads(record, self._base))
+                    file.write(quads(record, INTERNAL))
         if old is not None:
             old.unlink(missing_ok=True)
         self._files[viewer.groups] = (self._written, path)

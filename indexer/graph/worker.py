@@ -23,6 +23,7 @@ from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
+from indexer.graph.addresses import Publisher, to_internal
 from indexer.graph.negotiation import GRAPHS, SOLUTIONS, Kind, media_type
 from indexer.graph.sparql_guard import parse
 from parfocal.errors import SparqlRefused
@@ -42,18 +43,26 @@ class CheckpointGone(Exception):
 
 
 class _Bounded(io.RawIOBase):
-    """Collects what is written, up to a limit."""
+    """Collects what is written, with the public address in it, up to a limit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, base: str) -> None:
         super().__init__()
-        self.content = bytearray()
+        self._content = bytearray()
         self._limit = limit
+        self._publisher = Publisher(base)
 
     def write(self, piece: Any) -> int:
-        self.content += piece
-        if len(self.content) > self._limit:
-            raise AnswerTooLarge
+        self._add(self._publisher.feed(bytes(piece)))
         return len(piece)
+
+    def _add(self, piece: bytes) -> None:
+        self._content += piece
+        if len(self._content) > self._limit:
+            raise AnswerTooLarge
+
+    def whole(self) -> bytes:
+        self._add(self._publisher.end())
+        return bytes(self._content)
 
 
 class _Reader:
@@ -114,17 +123,17 @@ def _unlimit_memory() -> None:
 
 
 def _serialised(results: Any, job: dict[str, Any]) -> tuple[Kind, str, bytes]:
-    output = _Bounded(job["max_bytes"])
+    output = _Bounded(job["max_bytes"], job["base"])
     target = cast("IO[bytes]", output)
     if isinstance(results, ox.QueryTriples):
         name = media_type(job["accept"], "graph")
         chosen = getattr(ox.RdfFormat, GRAPHS[name])
         ox.serialize(results, target, format=chosen, prefixes=job["prefixes"])
-        return "graph", name, bytes(output.content)
+        return "graph", name, output.whole()
     kind: Kind = "boolean" if isinstance(results, ox.QueryBoolean) else "solutions"
     name = media_type(job["accept"], kind)
     results.serialize(target, getattr(ox.QueryResultsFormat, SOLUTIONS[name]))
-    return kind, name, bytes(output.content)
+    return kind, name, output.whole()
 
 
 def _explained(error: SyntaxError) -> dict[str, Any]:
@@ -162,9 +171,10 @@ def _check(job: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _run(job: dict[str, Any], reader: _Reader) -> tuple[dict[str, Any], bytes]:
+    asked, job = job, {**job, "query": to_internal(job["query"], job["base"])}
     wrong = _check(job)
     if wrong:
-        return wrong, b""
+        return _check(asked) or wrong, b""  # places are those of the query as it was written
     try:
         store = reader.store(job["path"])
         _limit_memory(job["memory_mb"])

@@ -139,17 +139,6 @@ def test_a_resent_record_is_not_written_again(store):
     assert yes(store, "ASK { ?s a ome:Image }")
 
 
-def test_a_graph_of_another_address_is_built_anew(store, tmp_path, workers):
-    store.apply(changes(study()), 1)
-    store.close()
-    moved = OxigraphStore(settings_of(tmp_path, ["lab"], base_url="https://x.example.org"), workers)
-    assert moved.revision() == 0
-    moved.apply(changes(study()), 1)
-    found = rows(moved, "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }")
-    assert found == [{"g": "https://x.example.org/records/archive:mitosis"}]
-    moved.close()
-
-
 def test_a_damaged_store_says_so_and_is_built_anew(store, settings, tmp_path, workers):
     store.apply(changes(study()), 1)
     store.close()

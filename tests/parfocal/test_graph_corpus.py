@@ -85,7 +85,7 @@ def test_queries_of_others_run_and_give_their_rows(corpus, tmp_path):
     store.load(content, format=ox.RdfFormat.TURTLE, to_graph=ox.NamedNode("http://x/g"))
     path = tmp_path / "ssbd.nq"
     store.dump(str(path), format=ox.RdfFormat.N_QUADS)
-    job = {"path": str(path), "accept": "", "prefixes": PREFIXES, "memory_mb": 512}
+    job = {"path": str(path), "accept": "", "base": BASE, "prefixes": PREFIXES, "memory_mb": 512}
     workers = Workers(1)
     for name in ("organism_human2paper.rq", "search_mitochondrial_diseases.rq"):
         sparql = (corpus / "queries/ssbd-sparql" / name).read_text()
