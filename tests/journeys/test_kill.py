@@ -123,6 +123,8 @@ def make_site(folder: Path) -> Site:
     site = Site(folder)
     site.settings.write_text(
         'data_dir = "data"\n[[sources]]\nname = "idr"\nkind = "idr-studies"\npath = "archive"\n'
+        # The whole graph is read at once for the comparison.
+        "[graph]\nmemory_mb = 8192\ntimeout = 300\n"
     )
     return site
 
