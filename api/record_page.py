@@ -18,9 +18,9 @@ from api.viewers import viewer
 from api.words import TIMES, quantity, title_of
 from parfocal.answers import HitAnnotation, RecordView
 from parfocal.identifiers import native_of, record_iri, source_of
-from parfocal.interfaces import Change
 from parfocal.jsonld import to_jsonld
 from parfocal.model import Dataset, Image, Record
+from parfocal.values import Change
 
 CHILDREN_SHOWN = 36
 PAIRS_SHOWN = 80

@@ -15,8 +15,8 @@ from parfocal import registry
 from parfocal.answers import RecordView
 from parfocal.errors import RecordInvalid, RecordNotFound
 from parfocal.identifiers import RecordId, parse_record_id, record_path
-from parfocal.interfaces import Format
 from parfocal.jsonld import context as jsonld_context
+from parfocal.values import Format
 
 blueprint = Blueprint("records", __name__)
 HTML = "text/html"

@@ -7,9 +7,9 @@ from typing import Any, get_args
 import msgspec
 
 from parfocal.fields import FIELDS, Field
-from parfocal.interfaces import Problem, RunReport
 from parfocal.model import Dataset, Image, Level
 from parfocal.query import Expand, FieldOp, KeyOp
+from parfocal.values import Problem, RunReport
 
 Schema = dict[str, Any]
 _PREFIX = "#/components/schemas/"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -10,12 +9,11 @@ import msgspec
 from flask import Blueprint, Response, stream_with_context
 
 from api import parameters
-from api.context import catalogue, thumbnail_address
+from api.context import catalogue
 from api.problems import ParameterInvalid
 from api.viewers import viewer
 from parfocal import shapes
-from parfocal.answers import Hit, SearchAnswer
-from parfocal.formats import csv_rows
+from parfocal.formats import csv_rows, jsonl_rows
 from parfocal.query import Query
 from parfocal.query_json import read_json
 
@@ -28,27 +26,11 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
-def hit_shape(found: Hit) -> dict[str, Any]:
-    """Return a hit with the address of its picture here, if this server can draw it."""
-    return {**shapes.hit(found), "thumbnail": thumbnail_address(found.record)}
-
-
-def answer_shape(query: Query, text: str | None, answer: SearchAnswer) -> dict[str, Any]:
-    """Return an answer as the API gives it."""
-    shape = shapes.search_answer(query, text, answer)
-    return {**shape, "hits": [hit_shape(found) for found in answer.hits]}
-
-
-def _lines(hits: Iterator[Hit]) -> Iterator[bytes]:
-    for found in hits:
-        yield msgspec.json.encode(hit_shape(found)) + b"\n"
-
-
 def _stream(query: Query, form: str) -> Response:
     """Stream every hit; the first one is fetched before the status is sent, so that errors show."""
     hits = catalogue().stream(query, viewer())
     rest = chain(list(islice(hits, 1)), hits)
-    body = csv_rows(rest) if form == "csv" else _lines(rest)
+    body = csv_rows(rest) if form == "csv" else jsonl_rows(rest)
     response = Response(stream_with_context(body), mimetype=FORMATS[form])
     response.headers["Content-Disposition"] = f'attachment; filename="parfocal.{form}"'
     return response
@@ -67,7 +49,7 @@ def by_address() -> Response:
             )
         return _stream(query, form)
     answer = catalogue().search(query, viewer())
-    return json_response(answer_shape(query, parameters.text("q"), answer))
+    return json_response(shapes.search_answer(query, parameters.text("q"), answer))
 
 
 @blueprint.post("/search")
@@ -76,7 +58,7 @@ def by_body() -> Response:
     parameters.refuse_unknown(())
     query = read_json(parameters.json_body())
     answer = catalogue().search(query, viewer())
-    return json_response(answer_shape(query, None, answer))
+    return json_response(shapes.search_answer(query, None, answer))
 
 
 @blueprint.get("/suggest")

@@ -13,7 +13,7 @@ from api.search import json_response
 from api.viewers import viewer
 from parfocal.catalogue import SourceView
 from parfocal.errors import RecordNotFound
-from parfocal.interfaces import Problem
+from parfocal.values import Problem
 
 blueprint = Blueprint("sources", __name__, url_prefix="/api/v1/sources")
 

@@ -13,8 +13,8 @@ from api.context import catalogue
 from api.viewers import viewer
 from api.words import shortened
 from parfocal.errors import ParfocalError
-from parfocal.interfaces import Answer
 from parfocal.model import PREFIXES
+from parfocal.values import Answer
 
 ROWS_SHOWN = 200
 TEXT_SHOWN = 30_000

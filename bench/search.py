@@ -30,9 +30,9 @@ from indexer.document import build
 from indexer.search.tantivy import TantivyIndex
 from indexer.search.tantivy_document import content, register, schema
 from parfocal.identifiers import Curie, RecordId
-from parfocal.interfaces import Change, RawItem
 from parfocal.model import ANONYMOUS, Annotation, Dataset, Record
 from parfocal.query import All, FacetRequest, Query, Terms, Token
+from parfocal.values import Change, RawItem
 
 FACETS = ("organism", "gene", "container")
 WORDS = 400

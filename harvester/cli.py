@@ -10,9 +10,9 @@ from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import ConfigError
 from parfocal.harvesting import harvest as harvest_sources
-from parfocal.interfaces import RunReport
 from parfocal.model import Viewer
 from parfocal.printing import print_json, print_table
+from parfocal.values import RunReport
 
 _DONE_WITH_PROBLEMS = 3
 _FAILED = 4

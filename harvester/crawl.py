@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from parfocal.errors import SourceMalformed, SourceRefused
-from parfocal.interfaces import Problem
+from parfocal.values import Problem
 
 MAX_DEPTH = 32
 MAX_ENTRIES = 1_000_000

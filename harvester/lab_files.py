@@ -12,7 +12,7 @@ from harvester import omexml
 from harvester.crawl import FoundFile, read_file, unzip
 from harvester.tiff import TiffHeader, read_header
 from parfocal.errors import SourceError, SourceMalformed
-from parfocal.interfaces import Problem
+from parfocal.values import Problem
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 XML_SUFFIXES = (".ome.xml", ".ome", ".ome.xml.gz")

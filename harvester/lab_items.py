@@ -9,8 +9,8 @@ from harvester.sidecar import DatasetFacts
 from harvester.tiff import TiffHeader
 from harvester.zarr_tree import Group, PlateGroup
 from parfocal.errors import SourceMalformed
-from parfocal.interfaces import RawItem
 from parfocal.model import KeyValue
+from parfocal.values import RawItem
 
 
 class Place(Struct, frozen=True):

@@ -21,8 +21,8 @@ from harvester.omexml import OmeDocument
 from harvester.sidecar import DatasetFacts
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import RecordId, record_id
-from parfocal.interfaces import Problem
 from parfocal.model import Access, Dataset, Image, KeyValue, Provenance, Record
+from parfocal.values import Problem
 
 
 class Maker:

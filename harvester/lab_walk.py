@@ -34,8 +34,8 @@ from harvester.sidecar import (
 )
 from harvester.zarr_tree import MARKS, Group, PlateGroup, Tree, read_group
 from parfocal.errors import SourceError, SourceUnavailable
-from parfocal.interfaces import Problem, RawItem
 from parfocal.model import KeyValue
+from parfocal.values import Problem, RawItem
 
 Outcome = RawItem | Problem
 

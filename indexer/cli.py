@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ _groups = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_groups
 @click.pass_obj
-def search(settings: Settings, text: str, **options: Any) -> None:
+def search(settings: Settings, /, text: str, **options: Any) -> None:
     """Search with the query language; docs/query.md explains it."""
     query = _query(text, options)
     viewer = Viewer(frozenset(options["groups"]))
@@ -102,7 +103,7 @@ def _query(text: str, options: dict[str, Any]) -> Any:
 
 
 def _stream(hits: Any, form: str) -> None:
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     if form == "csv":
         chunks = formats.csv_rows(hits)
     elif form == "jsonl":
@@ -190,7 +191,7 @@ def sparql(
     accept = _ACCEPT["json" if as_json else form]
     with Catalogue.open(settings, read_only=True) as catalogue:
         answer = catalogue.sparql(text, Viewer(frozenset(groups)), accept=accept, timeout=timeout)
-    click.get_binary_stream("stdout").write(answer.content.rstrip(b"\r\n") + b"\n")
+    sys.stdout.buffer.write(answer.content.rstrip(b"\r\n") + b"\n")
 
 
 def _sparql_text(query: str | None, file: Path | None) -> str:

@@ -15,9 +15,9 @@ from msgspec import Struct
 from indexer.texts import TOKEN_LIMIT, Cache, comparable, words
 from parfocal.fields import FIELDS, keywords_of, numbers_of, texts_of
 from parfocal.identifiers import RecordId, native_of, source_of
-from parfocal.interfaces import Change
 from parfocal.model import Annotation, Dataset, Image, KeyValue, Record, Viewer
 from parfocal.query import date_number, first_number
+from parfocal.values import Change
 
 PUBLIC = "public"
 FACET_LIMIT = 1000

@@ -8,9 +8,10 @@ from typing import Final
 from ontology.choice import best_match
 from parfocal import __version__
 from parfocal.fields import Field, field_of_key
-from parfocal.interfaces import TermMatch, TermStore
+from parfocal.interfaces import TermStore
 from parfocal.model import Annotation, Record
 from parfocal.prefixes import curie_of
+from parfocal.values import TermMatch
 
 LABEL_SCORE = 0.95
 SYNONYM_SCORES = {"EXACT": 0.9, "RELATED": 0.7}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parfocal.interfaces import TermMatch, TermStore
+from parfocal.interfaces import TermStore
+from parfocal.values import TermMatch
 
 _SCOPES = ("", "EXACT", "NARROW", "BROAD", "RELATED")
 

@@ -13,8 +13,8 @@ from parfocal.bars import bars
 from parfocal.config import Settings
 from parfocal.errors import OntologyInvalid
 from parfocal.harvesting import Progress
-from parfocal.interfaces import OntologySummary
 from parfocal.printing import print_json, print_table
+from parfocal.values import OntologySummary
 
 _DONE_WITH_PROBLEMS = 3
 

@@ -14,9 +14,9 @@ import msgspec
 
 from ontology.document import Document
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
-from parfocal.interfaces import OntologySummary, TermInfo
 from parfocal.query import fold
 from parfocal.terms import names_of
+from parfocal.values import OntologySummary, TermInfo
 
 _APPLICATION_ID = 0x70617274  # "part"
 _SCHEMA_VERSION = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from parfocal.interfaces import TermInfo
+from parfocal.values import TermInfo
 
 _SUFFIXES = re.compile(r"\.(obo|owl|ofn|rdf|xml|json|tsv|ttl|gz|txt)$", re.IGNORECASE)
 _VERSION_TAIL = re.compile(r"[-_.]v?(\d{4}-\d\d-\d\d|\d+(?:\.\d+)+)$")

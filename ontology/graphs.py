@@ -13,8 +13,8 @@ from ontology.document import Document, Skipped, ontology_name, version_name
 from ontology.owl import DEPRECATED, Draft, told
 from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
+from parfocal.values import TermInfo
 
 _MAX_JSON = 1 << 30
 _SCOPES = {

@@ -15,7 +15,7 @@ from ontology.opening import Kind, open_bytes, sniff
 from ontology.owl import read_owl
 from ontology.pronto_reader import MAX_BYTES, ProntoRefused, read_by_pronto
 from ontology.table import read_table
-from parfocal.interfaces import TermInfo
+from parfocal.values import TermInfo
 
 _TOLERANT = {
     "obo": read_obo,

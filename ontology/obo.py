@@ -10,8 +10,8 @@ from typing import BinaryIO
 from ontology.document import Document, Skipped, ontology_name, version_name
 from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
+from parfocal.values import TermInfo
 
 _MAX_LINE = 1 << 20
 _TAG = re.compile(r"\s*([\w-]+)\s*:\s*(.*)", re.DOTALL)

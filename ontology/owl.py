@@ -14,8 +14,8 @@ from ontology.document import Document, Skipped, ontology_name, version_name
 from ontology.obo import replaced
 from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
+from parfocal.values import TermInfo
 
 OWL = "http://www.w3.org/2002/07/owl#"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

@@ -15,8 +15,8 @@ from pronto.term import Term
 from ontology.document import Document, Skipped, ontology_name, version_name
 from ontology.obo import replaced
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
+from parfocal.values import TermInfo
 
 MAX_BYTES = 64 << 20
 """Larger files go to the streaming readers: pronto needs ten times their size in memory."""

@@ -15,8 +15,8 @@ from typing import BinaryIO
 from ontology.document import Document, Skipped
 from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermInfo
 from parfocal.prefixes import curie_of
+from parfocal.values import TermInfo
 
 MAGIC = "#parfocal-terms"
 

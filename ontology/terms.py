@@ -20,9 +20,9 @@ from ontology.table import bundled, read_table
 from parfocal.config import Settings
 from parfocal.errors import StoreError
 from parfocal.identifiers import Curie
-from parfocal.interfaces import OntologySummary, TermInfo, TermMatch
 from parfocal.query import fold
 from parfocal.terms import LABEL, merge, rank, suggestions
+from parfocal.values import OntologySummary, TermInfo, TermMatch
 
 FILE_NAME = "terms.sqlite"
 _CACHED = 50_000

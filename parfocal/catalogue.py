@@ -18,20 +18,7 @@ from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, RecordNotFound, StoreError
 from parfocal.fields import FIELDS, Field
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
-from parfocal.interfaces import (
-    Annotator,
-    Answer,
-    Batch,
-    Change,
-    Normalised,
-    RawItem,
-    RecordStore,
-    SearchIndex,
-    Source,
-    SourceState,
-    TermStore,
-    TripleStore,
-)
+from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
 from parfocal.model import Image, Record, Viewer
 from parfocal.pipeline import Ancestors, project
 from parfocal.query import FacetValue, FieldIn, Match, Page, Query, Sort, Terms
@@ -39,6 +26,7 @@ from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
 from parfocal.terms import MemoryTermStore
 from parfocal.understand import understand
+from parfocal.values import Answer, Batch, Change, Normalised, RawItem, SourceState
 
 _A_STREAMED_PAGE = 500
 

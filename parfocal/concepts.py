@@ -10,9 +10,10 @@ from msgspec import Struct
 from parfocal.answers import Expansion
 from parfocal.fields import FIELDS
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermMatch, TermStore
+from parfocal.interfaces import TermStore
 from parfocal.prefixes import curie_of
 from parfocal.query import Expand, fold, tokens
+from parfocal.values import TermMatch
 
 ALL_PREFIXES = tuple(dict.fromkeys(prefix for field in FIELDS for prefix in field.prefixes))
 _STOP_WORDS = (

@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from parfocal.answers import Hit, HitAnnotation, Place
-from parfocal.identifiers import record_iri
-from parfocal.interfaces import Format
+from parfocal import shapes
+from parfocal.answers import Hit, HitAnnotation
+from parfocal.identifiers import native_of, record_iri
 from parfocal.jsonld import to_jsonld
 from parfocal.model import PREFIXES, Record, encode
 from parfocal.rdf import triples
+from parfocal.values import Format
 
 
 def _pretty(value: Any) -> bytes:
@@ -91,8 +92,8 @@ def _cells(hit: Hit) -> list[str]:
         hit.level,
         hit.title,
         hit.source,
-        hit.study.id if hit.study else "",
-        hit.container.id if hit.container else "",
+        native_of(hit.study.id) if hit.study else "",
+        native_of(hit.container.id) if hit.container else "",
         record.date,
         record.licence,
         _claims(hit.annotations),
@@ -121,38 +122,7 @@ def _with_header(hits: Iterable[Hit]) -> Iterator[list[str]]:
         yield _cells(hit)
 
 
-def _place(place: Place | None) -> dict[str, str] | None:
-    return None if place is None else {"id": place.id, "title": place.title}
-
-
-def _annotation(one: HitAnnotation) -> dict[str, Any]:
-    found: dict[str, Any] = {**msgspec.to_builtins(one.claim), "iri": one.iri}
-    if one.inherited_from:
-        found["inherited_from"] = one.inherited_from
-    return found
-
-
-def hit_object(hit: Hit) -> dict[str, Any]:
-    """Return a hit as a JSON object, without its whole record."""
-    return {
-        "id": hit.id,
-        "type": hit.type,
-        "level": hit.level,
-        "title": hit.title,
-        "snippet": hit.snippet,
-        "container": _place(hit.container),
-        "study": _place(hit.study),
-        "source": hit.source,
-        "annotations": [_annotation(one) for one in hit.annotations],
-        "reasons": [msgspec.to_builtins(reason) for reason in hit.reasons],
-        "thumbnail": hit.thumbnail,
-        "links": [msgspec.to_builtins(link) for link in hit.links],
-        "images": hit.images,
-        "best": hit.best,
-    }
-
-
 def jsonl_rows(hits: Iterable[Hit]) -> Iterator[bytes]:
     """Yield hits as JSON Lines in UTF-8, one object a line."""
     for hit in hits:
-        yield msgspec.json.encode(hit_object(hit)) + b"\n"
+        yield msgspec.json.encode(shapes.hit(hit)) + b"\n"

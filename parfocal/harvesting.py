@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 from parfocal.catalogue import Catalogue
 from parfocal.config import SourceSettings
-from parfocal.interfaces import Projection, RecordStore, RunReport
+from parfocal.interfaces import Projection, RecordStore
 from parfocal.lock import only_writer
 from parfocal.pipeline import Harvest, project
+from parfocal.values import RunReport
 
 Progress = Callable[[str, int, int | None, int], None]
 """Called with (what, done, of how many if known, records); from several threads."""

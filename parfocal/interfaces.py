@@ -1,4 +1,4 @@
-"""All interfaces of the hub, and nothing else but the values that cross them.
+"""All interfaces of the hub, and nothing else; the values that cross them are in parfocal.values.
 
 Sources and repositories are async, stores and indexes sync. Each has a contract class in
 :mod:`parfocal.testing`; optional powers are tiny protocols of their own (``Supports...``).
@@ -6,58 +6,30 @@ Sources and repositories are async, stores and indexes sync. Each has a contract
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, ClassVar, Literal, Protocol
-
-from msgspec import Struct
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, ClassVar, Protocol
 
 from parfocal.identifiers import Curie, RecordId
-from parfocal.model import Annotation, Dataset, Record, Viewer
+from parfocal.model import Annotation, Record, Viewer
 from parfocal.query import Page, Query
+from parfocal.values import (
+    Answer,
+    Batch,
+    Change,
+    Counts,
+    OntologySummary,
+    Problem,
+    Publication,
+    RawItem,
+    Reservation,
+    RunReport,
+    SourceState,
+    TermInfo,
+    TermMatch,
+    Unchanged,
+)
 
 # ------------------------------------------------------------------ harvest
-
-
-class RawItem(Struct, frozen=True):
-    """What a source gave, uninterpreted, with all that ``normalise`` needs to read it.
-
-    ``key`` is unique and stable within the source. ``cursor`` is the place after this item, from
-    which an interrupted walk resumes; "" when the source cannot resume there. ``digest`` stands
-    for the content.
-    """
-
-    key: str
-    content: bytes
-    cursor: str = ""
-
-    @property
-    def digest(self) -> bytes:
-        """Return a digest of the content, 16 bytes."""
-        return hashlib.blake2b(self.content, digest_size=16).digest()
-
-
-class Problem(Struct, frozen=True):
-    """Something that could not be read, or should not be believed.
-
-    ``item`` is the raw key, file or address; ``place`` says where in it (``row 17, column 3``). An
-    *error* means that something of the source is missing from the records; what it covers (raw
-    keys that equal ``item`` or begin with ``item/`` or ``item#``) is not tombstoned. A *warning*
-    leaves records complete.
-    """
-
-    item: str
-    reason: str
-    place: str = ""
-    hint: str = ""
-    severity: Literal["error", "warning"] = "error"
-
-
-class Unchanged(Struct, frozen=True):
-    """A raw item that the source knows to be as it was, without reading it (same size and time)."""
-
-    key: str
-    cursor: str = ""
 
 
 class Source(Protocol):
@@ -91,42 +63,6 @@ class SupportsThumbnail(Protocol):
 
 
 # ------------------------------------------------------------------ meaning
-
-
-class TermInfo(Struct, frozen=True):
-    """One ontology term."""
-
-    curie: Curie
-    label: str
-    ontology: str = ""
-    synonyms: tuple[tuple[str, str], ...] = ()
-    """Pairs of scope (EXACT, BROAD, NARROW, RELATED) and text."""
-    parents: tuple[Curie, ...] = ()
-    obsolete: bool = False
-    replaced_by: tuple[Curie, ...] = ()
-    definition: str = ""
-    iri: str = ""
-
-
-class TermMatch(Struct, frozen=True):
-    """A term found by a text; ``method`` is label or synonym, ``scope`` the synonym's scope."""
-
-    curie: Curie
-    label: str
-    method: Literal["label", "synonym"]
-    scope: str = ""
-
-
-class OntologySummary(Struct, frozen=True):
-    """What the store knows of one loaded ontology file."""
-
-    name: str
-    version: str
-    terms: int
-    obsolete: int
-    loaded: str
-    reader: str
-    skipped: tuple[str, ...] = ()
 
 
 class TermStore(Protocol):
@@ -179,83 +115,6 @@ class Annotator(Protocol):
 
 
 # ------------------------------------------------------------------ store
-
-
-class Change(Struct, frozen=True):
-    """One entry of the change log; ``record`` None is a tombstone.
-
-    ``seq`` is the record's number for ever (order of first sight); ``revision`` the log's number.
-    ``ancestors`` are the live records that it lies in, nearest first; filled in by the pipeline.
-    """
-
-    revision: int
-    seq: int
-    id: RecordId
-    record: Record | None
-    ancestors: tuple[Dataset, ...] = ()
-
-
-class Normalised(Struct, frozen=True):
-    """A raw item with the records and problems that it gave."""
-
-    item: RawItem
-    records: tuple[Record, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-class Batch(Struct, frozen=True):
-    """What a harvest commits in one transaction.
-
-    ``unchanged`` are keys of items that are as they were, ``problems`` those of the walk itself,
-    ``cursor`` is the place from which an interrupted walk resumes.
-    """
-
-    items: tuple[Normalised, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    cursor: str = ""
-
-
-class Counts(Struct, frozen=True):
-    """How many records a commit made new, changed, left alone or tombstoned."""
-
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    tombstoned: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        """Add field by field."""
-        return Counts(
-            self.new + other.new,
-            self.changed + other.changed,
-            self.unchanged + other.unchanged,
-            self.tombstoned + other.tombstoned,
-        )
-
-
-class RunReport(Struct, frozen=True):
-    """How a harvest of one source ended. ``state``: running, complete, interrupted, failed."""
-
-    source: str
-    run: int
-    state: str
-    started: str
-    finished: str = ""
-    counts: Counts = Counts()
-    items: int = 0
-    skipped: int = 0
-    problems: int = 0
-    warnings: int = 0
-    message: str = ""
-
-
-class SourceState(Struct, frozen=True):
-    """A source as the store knows it."""
-
-    name: str
-    records: int
-    last_run: RunReport | None = None
 
 
 class RecordStore(Protocol):
@@ -403,14 +262,6 @@ class SearchIndex(Projection, Protocol):
         ...
 
 
-class Answer(Struct, frozen=True):
-    """A SPARQL answer: serialised bytes and their media type."""
-
-    content: bytes
-    media_type: str
-    kind: Literal["solutions", "boolean", "graph"]
-
-
 class TripleStore(Projection, Protocol):
     """A SPARQL store: one named graph per record, the default graph being their union."""
 
@@ -422,32 +273,6 @@ class TripleStore(Projection, Protocol):
 
 
 # ------------------------------------------------------------------ output and publishing
-
-
-class Format(Struct, frozen=True):
-    """A way to write one record: ``dump(record, base)`` with the server's base address."""
-
-    name: str
-    media_type: str
-    suffix: str
-    dump: Callable[[Record, str], bytes]
-
-
-class Reservation(Struct, frozen=True):
-    """A place for a data set at a deposit target: nothing public yet."""
-
-    target: str
-    identifier: str
-    doi: str = ""
-
-
-class Publication(Struct, frozen=True):
-    """A data set that is out."""
-
-    target: str
-    identifier: str
-    doi: str
-    url: str
 
 
 class Repository(Protocol):
@@ -470,13 +295,3 @@ class Repository(Protocol):
     async def discard(self, reservation: Reservation) -> None:
         """Remove what is not public."""
         ...
-
-
-class Finding(Struct, frozen=True):
-    """What a check found: where in the draft, what is wrong, how to mend it."""
-
-    check: str
-    place: str
-    message: str
-    hint: str
-    severity: Literal["error", "warning"] = "error"

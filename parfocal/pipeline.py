@@ -9,20 +9,9 @@ import msgspec
 
 from parfocal.errors import ParfocalError, SourceError
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import (
-    Annotator,
-    Batch,
-    Change,
-    Normalised,
-    Problem,
-    Projection,
-    RawItem,
-    RecordStore,
-    RunReport,
-    Source,
-    Unchanged,
-)
+from parfocal.interfaces import Annotator, Projection, RecordStore, Source
 from parfocal.model import Access, Dataset, Record
+from parfocal.values import Batch, Change, Normalised, Problem, RawItem, RunReport, Unchanged
 
 Progress = Callable[[int, int], None]
 """Called with (raw items, records) done so far."""

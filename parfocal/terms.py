@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from parfocal.identifiers import Curie
-from parfocal.interfaces import OntologySummary, TermInfo, TermMatch
 from parfocal.query import fold
+from parfocal.values import OntologySummary, TermInfo, TermMatch
 
 LABEL = "LABEL"
 _SCOPES = {LABEL: 0, "EXACT": 1, "NARROW": 2, "BROAD": 3, "RELATED": 4}

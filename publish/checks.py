@@ -16,7 +16,7 @@ from parfocal import registry
 from parfocal.config import PublishSettings
 from parfocal.errors import CheckFailed, ParfocalError
 from parfocal.identifiers import parse_curie, parse_doi, parse_orcid
-from parfocal.interfaces import Finding
+from parfocal.values import Finding
 from publish import datacite as kernel
 from publish.contents import Contents
 from publish.draft import KEY, Draft, Term

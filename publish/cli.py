@@ -13,9 +13,9 @@ import click
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import CheckFailed, ConfigError
-from parfocal.interfaces import Finding
 from parfocal.model import Viewer
 from parfocal.printing import print_json, print_table
+from parfocal.values import Finding
 from publish.checks import Proposal, demand
 from publish.contents import is_folder
 from publish.draft import Draft, read_draft

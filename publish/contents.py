@@ -13,8 +13,8 @@ from msgspec import Struct
 from parfocal.catalogue import Catalogue
 from parfocal.errors import ParfocalError
 from parfocal.identifiers import RecordId, parse_record_id, source_of
-from parfocal.interfaces import Finding
 from parfocal.model import Image, Record, Viewer
+from parfocal.values import Finding
 from publish.draft import Draft
 
 MAX_FINDINGS = 100

@@ -21,9 +21,10 @@ from parfocal import registry
 from parfocal.catalogue import Catalogue
 from parfocal.errors import CheckFailed, PublishError
 from parfocal.formats import JSON_LD
-from parfocal.interfaces import Finding, Publication, Repository, Reservation
+from parfocal.interfaces import Repository
 from parfocal.lock import only_writer
 from parfocal.model import Viewer
+from parfocal.values import Finding, Publication, Reservation
 from publish.checks import Proposal, demand, run_checks
 from publish.contents import gather, records_of
 from publish.draft import Draft

@@ -26,8 +26,8 @@ from harvester.sources.idr_rows import read_rows
 from harvester.sources.idr_study_records import read_study
 from harvester.sources.idr_table import Table, read_table, rows_item
 from parfocal.errors import RecordInvalid, SourceError, SourceUnavailable
-from parfocal.interfaces import Problem, RawItem, Unchanged
 from parfocal.model import Record
+from parfocal.values import Problem, RawItem, Unchanged
 
 MAX_TABLE = 128_000_000
 MAX_TEXT = 8_000_000

@@ -13,7 +13,6 @@ from harvester.sources.idr_study_file import Section, StudyRow, read_sections
 from parfocal.errors import SourceMalformed
 from parfocal.fields import field_of_key
 from parfocal.identifiers import RecordId, parse_doi, parse_orcid, record_id
-from parfocal.interfaces import Problem
 from parfocal.model import (
     Annotation,
     Dataset,
@@ -24,6 +23,7 @@ from parfocal.model import (
     Publication,
     Record,
 )
+from parfocal.values import Problem
 
 _ACCESSION = re.compile(r"(.+?) Term Accession(?: Number)?", re.I)
 _OWN_WORDS = re.compile(r"(?:Study|Screen|Experiment) (?=\S)", re.I)

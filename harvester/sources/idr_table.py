@@ -22,7 +22,7 @@ from harvester.sources.idr_columns import (
 )
 from harvester.sources.idr_items import RowsItem, encode_rows
 from parfocal.errors import SourceMalformed
-from parfocal.interfaces import Problem
+from parfocal.values import Problem
 
 ROWS_PER_ITEM = 1000
 MAX_COLUMNS = 10_000

@@ -20,9 +20,9 @@ from harvester.lab_walk import Outcome, Walk
 from harvester.zarr_tree import Tree
 from parfocal.errors import RecordInvalid, SourceError, SourceRefused
 from parfocal.identifiers import native_of
-from parfocal.interfaces import Problem, RawItem, Unchanged
 from parfocal.model import Image, Record
 from parfocal.registry import missing_extra
+from parfocal.values import Problem, RawItem, Unchanged
 
 _BATCH_ITEMS = 128
 _BATCH_BYTES = 8 * 1024 * 1024

@@ -18,8 +18,8 @@ from harvester.crate_study import landing_name, open_crate, study_of
 from harvester.crawl import FoundFile, read_file, walk_tree
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed, SourceUnavailable
 from parfocal.identifiers import record_id
-from parfocal.interfaces import Problem, RawItem, Unchanged
 from parfocal.model import Provenance, Record
+from parfocal.values import Problem, RawItem, Unchanged
 
 SUFFIX = "ro-crate-metadata.json"
 MAX_CRATE = 32 * 1024 * 1024

@@ -23,8 +23,8 @@ from msgspec import Struct
 from indexer.graph.addresses import INTERNAL
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull
 from parfocal.identifiers import RecordId, record_iri
-from parfocal.interfaces import Change
 from parfocal.model import Viewer
+from parfocal.values import Change
 
 FORMAT = 2
 _BULK_BYTES = 256 * 1024

@@ -24,9 +24,9 @@ from indexer.graph.workers import Workers
 from parfocal.config import Settings
 from parfocal.errors import SparqlRefused, SparqlTimeout, StoreCorrupt, StoreError, StoreLocked
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Answer, Change
 from parfocal.model import PREFIXES, Viewer
 from parfocal.rdf import quads
+from parfocal.values import Answer, Change
 
 MAX_ANSWER_BYTES = 100 * 1024 * 1024
 _BATCH_BYTES = 16 * 1024 * 1024

@@ -21,9 +21,9 @@ from indexer.search.elastic_selection import ElasticSelection
 from indexer.texts import bounded, comparable
 from parfocal.config import SearchSettings, Settings
 from parfocal.errors import IndexUnavailable
-from parfocal.interfaces import Change
 from parfocal.model import Viewer
 from parfocal.query import Page, Query
+from parfocal.values import Change
 
 _KEEP = "5m"
 """How long a moment of the index is kept for the next page."""

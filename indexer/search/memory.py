@@ -16,7 +16,6 @@ from indexer.search.paging import Place
 from indexer.texts import comparable, words
 from parfocal.config import Settings
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Change
 from parfocal.model import Level, Viewer
 from parfocal.query import (
     All,
@@ -38,6 +37,7 @@ from parfocal.query import (
     Terms,
     Token,
 )
+from parfocal.values import Change
 
 _SNAPSHOTS = 16
 _COMPARE: dict[str, Callable[[float, float], bool]] = {

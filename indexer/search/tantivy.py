@@ -29,9 +29,9 @@ from indexer.search.tantivy_selection import Snapshot, TantivySelection
 from indexer.texts import comparable
 from parfocal.config import Settings
 from parfocal.errors import IndexUnavailable
-from parfocal.interfaces import Change
 from parfocal.model import Viewer
 from parfocal.query import Page, Query
+from parfocal.values import Change
 
 _SNAPSHOTS = 8
 """Earlier states of the index kept open so that paging goes on undisturbed."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from parfocal.interfaces import Counts, RunReport
 from parfocal.store.upsert import now
+from parfocal.values import Counts, RunReport
 
 _COLUMNS = (
     "source, id, state, started, finished, new, changed, unchanged, tombstoned,"

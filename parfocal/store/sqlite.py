@@ -16,11 +16,11 @@ import msgspec
 
 from parfocal.errors import RecordNotFound, StoreCorrupt
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Batch, Change, Counts, Problem, RunReport, SourceState
 from parfocal.model import Record, decode
 from parfocal.store import runs
 from parfocal.store.connection import connect, prepare, translated
 from parfocal.store.upsert import Upsert, write_problems
+from parfocal.values import Batch, Change, Counts, Problem, RunReport, SourceState
 
 _CHANGE = "SELECT revision, seq, id, body FROM records"
 

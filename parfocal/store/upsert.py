@@ -14,8 +14,8 @@ import zstandard
 from msgspec import Struct
 
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Counts, Normalised, Problem
 from parfocal.model import Record, encode
+from parfocal.values import Counts, Normalised, Problem
 
 _KNOWN = """SELECT r.id, r.seq, r.raw, r.body, raw.seen
             FROM records r LEFT JOIN raw ON raw.id = r.raw

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from parfocal.interfaces import Format
 from parfocal.model import Record
 from parfocal.testing.records import BASE, all_samples, study
+from parfocal.values import Format
 
 
 class FormatContract(ABC):

@@ -10,7 +10,7 @@ import pytest
 
 from parfocal.errors import ParfocalError, SparqlRefused, SparqlTimeout
 from parfocal.identifiers import record_iri
-from parfocal.interfaces import Change, TripleStore
+from parfocal.interfaces import TripleStore
 from parfocal.model import ANONYMOUS, Access, Viewer
 from parfocal.testing.records import (
     BASE,
@@ -24,6 +24,7 @@ from parfocal.testing.records import (
     study,
     well,
 )
+from parfocal.values import Change
 
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l FILTER(?a != ?j) }"
 HUNGRY = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } ORDER BY ?a ?d ?g ?j"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from parfocal.errors import ParfocalError
-from parfocal.interfaces import Finding, Repository
+from parfocal.interfaces import Repository
+from parfocal.values import Finding
 
 
 class RepositoryContract:

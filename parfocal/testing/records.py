@@ -6,7 +6,6 @@ All of it is made up.
 from __future__ import annotations
 
 from parfocal.identifiers import Curie, RecordId, record_id
-from parfocal.interfaces import Change
 from parfocal.model import (
     Access,
     Annotation,
@@ -24,6 +23,7 @@ from parfocal.model import (
     Record,
     Viewer,
 )
+from parfocal.values import Change
 
 BASE = "http://127.0.0.1:8000"
 LAB = Viewer(groups=frozenset({"lab"}), name="Somebody in the lab")

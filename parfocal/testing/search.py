@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from parfocal.errors import QueryInvalid
 from parfocal.identifiers import Curie, RecordId
-from parfocal.interfaces import Change, SearchIndex
+from parfocal.interfaces import SearchIndex
 from parfocal.model import ANONYMOUS, Access, KeyValue, Viewer
 from parfocal.query import (
     All,
@@ -50,6 +50,7 @@ from parfocal.testing.searchable import (
     study,
     well,
 )
+from parfocal.values import Change
 
 LEVELS = ("any", "study", "container", "image")
 

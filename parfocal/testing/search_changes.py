@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Change, SearchIndex
+from parfocal.interfaces import SearchIndex
 from parfocal.model import ANONYMOUS, KeyValue
 from parfocal.query import (
     FacetRequest,
@@ -20,6 +20,7 @@ from parfocal.query import (
     Token,
 )
 from parfocal.testing.searchable import HELD, LAB, archive, image, names, numbered, study
+from parfocal.values import Change
 
 
 class SearchChangesContract:

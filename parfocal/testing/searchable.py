@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from parfocal.identifiers import Curie, RecordId, record_id
-from parfocal.interfaces import Change, SearchIndex
+from parfocal.interfaces import SearchIndex
 from parfocal.model import (
     ANONYMOUS,
     Access,
@@ -42,6 +42,7 @@ from parfocal.query import (
     Terms,
     Token,
 )
+from parfocal.values import Change
 
 LAB = Viewer(groups=frozenset({"lab"}))
 PRIVATE_GENE = "SECRET9"

@@ -16,8 +16,9 @@ import pickle
 import pytest
 
 from parfocal.identifiers import parse_record_id, source_of
-from parfocal.interfaces import Problem, RawItem, Source, Unchanged
+from parfocal.interfaces import Source
 from parfocal.model import Record, decode, encode
+from parfocal.values import Problem, RawItem, Unchanged
 
 Fetched = RawItem | Unchanged | Problem
 

@@ -7,8 +7,9 @@ import pytest
 
 from parfocal.errors import RecordNotFound
 from parfocal.identifiers import RecordId, record_id
-from parfocal.interfaces import Batch, Normalised, Problem, RawItem, RecordStore, RunReport
+from parfocal.interfaces import RecordStore
 from parfocal.model import Dataset, Image, Provenance, Record
+from parfocal.values import Batch, Normalised, Problem, RawItem, RunReport
 
 
 def dataset(name: str, part_of: str | None = None, title: str = "") -> Dataset:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermInfo, TermStore
+from parfocal.interfaces import TermStore
+from parfocal.values import TermInfo
 
 Make = Callable[[Iterable[TermInfo]], TermStore]
 Told = tuple[tuple[str, str], ...]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from parfocal.config import PublishSettings
 from parfocal.errors import DepositRefused, PublishError
-from parfocal.interfaces import Publication, Reservation
+from parfocal.values import Publication, Reservation
 from publish.checks import Proposal
 from publish.package import DATACITE, MANIFEST, Package, PackageFile
 from publish.registrar import DataciteRegistrar, Registrar

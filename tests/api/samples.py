@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from parfocal.config import Settings
 from parfocal.identifiers import Curie, record_id
-from parfocal.interfaces import TermInfo
 from parfocal.model import (
     Access,
     Annotation,
@@ -21,6 +20,7 @@ from parfocal.model import (
     Record,
 )
 from parfocal.terms import MemoryTermStore
+from parfocal.values import TermInfo
 
 TOKEN = "a-lab-token-of-length"
 SETTINGS = Settings.model_validate(

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.crawl import FoundFile, read_file, unzip, walk_tree
 from parfocal.errors import SourceMalformed, SourceRefused
-from parfocal.interfaces import Problem
+from parfocal.values import Problem
 
 
 def names(found: list[FoundFile | Problem]) -> list[str]:

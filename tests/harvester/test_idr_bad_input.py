@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from harvester.sources.idr_studies import IdrStudies
-from parfocal.interfaces import Problem
 from parfocal.testing.sources import Fetched, fetch_all, normalise_all
+from parfocal.values import Problem
 
 GOOD = "Plate,Well\nP,A1\n"
 NAME = "s1-x/s1-screenA-annotation.csv"

@@ -19,9 +19,9 @@ import pytest
 
 from harvester.sources.idr_studies import IdrStudies
 from parfocal.identifiers import native_of
-from parfocal.interfaces import Problem, RawItem
 from parfocal.model import KeyValue, Record
 from parfocal.testing.sources import Fetched, fetch_all, raw_items
+from parfocal.values import Problem, RawItem
 
 pytestmark = pytest.mark.corpus
 Test = Callable[[Iterable[KeyValue]], bool]

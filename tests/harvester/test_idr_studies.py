@@ -11,7 +11,6 @@ import pytest
 import parfocal
 from harvester.sources.idr_studies import IdrStudies
 from parfocal.errors import SourceUnavailable
-from parfocal.interfaces import Problem, RawItem
 from parfocal.model import Dataset, Image, Record
 from parfocal.testing.sources import (
     SourceContract,
@@ -19,6 +18,7 @@ from parfocal.testing.sources import (
     normalise_all,
     raw_items,
 )
+from parfocal.values import Problem, RawItem
 
 DEMO = Path(parfocal.__file__).parent / "data" / "demo" / "idr"
 STUDY = "Study Title\tA study\nScreen Number\t1\nScreen Imaging Method\tconfocal microscopy\n"

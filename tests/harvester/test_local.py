@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from harvester.demo_lab import generate
 from harvester.sources.local import LocalFiles
 from parfocal.errors import SourceUnavailable
-from parfocal.interfaces import Problem, RawItem
 from parfocal.model import Dataset, Image, KeyValue, Record
 from parfocal.testing.sources import SourceContract, fetch_all, raw_items
+from parfocal.values import Problem, RawItem
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 

@@ -15,9 +15,9 @@ from harvester.crate_study import open_crate, study_of, term_of
 from harvester.sources.rocrate import StudyCrates
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Problem
 from parfocal.model import Dataset, KeyValue, Provenance, encode
 from parfocal.testing.sources import SourceContract, fetch_all, normalise_all, raw_items
+from parfocal.values import Problem
 
 URL = "https://archive.example/studies/S-1/"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from indexer.document import Document, audience_of, build
-from parfocal.interfaces import Change
 from parfocal.model import Access, Annotation, KeyValue, Viewer
 from parfocal.testing.searchable import archive, image, numbered, study
+from parfocal.values import Change
 
 
 def made(record: object, *ancestors: object) -> Document:

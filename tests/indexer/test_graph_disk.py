@@ -15,10 +15,10 @@ from indexer.graph.oxigraph import OxigraphStore, open_graph
 from indexer.graph.workers import Workers
 from parfocal.config import Settings
 from parfocal.errors import SparqlTimeout, StoreCorrupt, StoreLocked
-from parfocal.interfaces import Change
 from parfocal.model import ANONYMOUS, Access, Viewer
 from parfocal.testing.graph import ENDLESS, rows, yes
 from parfocal.testing.records import LAB, all_samples, changes, image, private, study, well
+from parfocal.values import Change
 
 COUNT = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
 
@@ -217,7 +217,7 @@ import sys, msgspec
 from pathlib import Path
 from indexer.graph.oxigraph import open_graph
 from parfocal.config import Settings
-from parfocal.interfaces import Change
+from parfocal.values import Change
 from parfocal.testing.records import well
 
 def log(until):

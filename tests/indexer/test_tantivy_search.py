@@ -14,11 +14,11 @@ from indexer.search.memory import MemoryIndex
 from indexer.search.tantivy import TantivyIndex, open_index
 from parfocal.config import Settings
 from parfocal.errors import IndexUnavailable, QueryInvalid
-from parfocal.interfaces import Change
 from parfocal.model import ANONYMOUS
 from parfocal.query import Everything, Query, Token
 from parfocal.testing.search import SearchIndexContract
 from parfocal.testing.searchable import archive, image, names
+from parfocal.values import Change
 
 
 @pytest.fixture

@@ -17,7 +17,11 @@ def test_file_environment_and_flags_in_that_order(tmp_path):
         environ={"PARFOCAL_SEARCH_ENGINE": "elastic", "PARFOCAL_SERVER_PORT": "2"},
         flags={"server.port": 3},
     )
-    assert (settings.search.engine, settings.search.index, settings.server.port) == ("elastic", "a", 3)
+    assert (settings.search.engine, settings.search.index, settings.server.port) == (
+        "elastic",
+        "a",
+        3,
+    )
     assert settings.origins["search.engine"] == "PARFOCAL_SEARCH_ENGINE"
     assert settings.origins["search.index"] == str(file)
     assert settings.origins["server.port"] == "flag"
@@ -26,7 +30,8 @@ def test_file_environment_and_flags_in_that_order(tmp_path):
 def test_paths_count_from_the_file(tmp_path):
     file = write(
         tmp_path,
-        'data_dir = "d"\n[[sources]]\nname = "a"\nkind = "local"\npath = "x"\n[publish]\nfolder = "p"\n',
+        'data_dir = "d"\n[publish]\nfolder = "p"\n'
+        '[[sources]]\nname = "a"\nkind = "local"\npath = "x"\n',
     )
     settings = config.load(file, environ={})
     assert settings.data_dir == tmp_path / "d"

@@ -21,6 +21,7 @@ from parfocal.formats import (
     jsonl_rows,
     safe_cell,
 )
+from parfocal.identifiers import native_of
 from parfocal.model import decode
 from parfocal.rdf import triples
 from parfocal.testing.formats import FormatContract
@@ -133,6 +134,6 @@ def test_json_lines_has_one_object_a_line():
     lines = b"".join(jsonl_rows([hit(title=text) for text in HOSTILE_TEXTS])).split(b"\n")
     objects = [json.loads(line) for line in lines if line]
     assert [one["title"] for one in objects] == list(HOSTILE_TEXTS)
-    assert objects[0]["container"] == {"id": well().part_of, "title": "Screen A"}
+    assert objects[0]["container"] == native_of(well().part_of)
     assert objects[0]["annotations"][0]["inherited_from"] == study().id
     assert "record" not in objects[0]

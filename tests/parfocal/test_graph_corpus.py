@@ -16,10 +16,10 @@ from indexer.graph.sparql_guard import check, parse
 from indexer.graph.workers import Workers
 from parfocal import jsonld
 from parfocal.identifiers import record_iri
-from parfocal.interfaces import RawItem
 from parfocal.model import PREFIXES, Dataset, Image
 from parfocal.rdf import quads, triples
 from parfocal.testing.records import BASE, image, screen, study, well
+from parfocal.values import RawItem
 
 pytestmark = pytest.mark.corpus
 

@@ -3,11 +3,11 @@ import pytest
 
 from parfocal.errors import SourceUnavailable
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Problem, RawItem
-from parfocal.model import Access, Annotation, KeyValue
+from parfocal.model import Access, Annotation
 from parfocal.pipeline import Ancestors, Harvest, annotated, narrowed, project
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.store import dataset, image
+from parfocal.values import Problem, RawItem
 
 
 class ListSource:
@@ -69,7 +69,9 @@ def test_harvest_reports_and_stores(store):
 
 def test_one_bad_item_never_stops_the_run(store):
     source = ListSource(
-        ("a", [dataset("a")]), ("b", [dataset("b"), KeyError("x")]), ("c", Problem("c", "unreadable")),
+        ("a", [dataset("a")]),
+        ("b", [dataset("b"), KeyError("x")]),
+        ("c", Problem("c", "unreadable")),
         ("d", [dataset("d")]),
     )
     report = Harvest(store, "s", source).run()
@@ -117,7 +119,8 @@ def test_claims_stand_behind_the_records_own():
 
 def test_projection_gets_ancestors_nearest_first(store):
     Harvest(
-        store, "s",
+        store,
+        "s",
         ListSource(("a", [dataset("a"), dataset("a/b", "a"), image("a/b/1", "a/b")])),
     ).run()
     recorder = Recorder()
@@ -147,12 +150,16 @@ def test_first_projection_sends_everything_once(store):
 
 
 def test_ring_of_parents_ends(store):
-    Harvest(store, "s", ListSource(("a", [dataset("a", "b"), dataset("b", "a"), image("i", "a")]))).run()
+    Harvest(
+        store, "s", ListSource(("a", [dataset("a", "b"), dataset("b", "a"), image("i", "a")]))
+    ).run()
     chain = Ancestors(store).of(store.get(RecordId("s:i")))
     assert [record.id for record in chain] == ["s:a", "s:b"]
     project(store, Recorder())
     Harvest(
-        store, "s", ListSource(("a", [dataset("a", "b", "new"), dataset("b", "a"), image("i", "a")]))
+        store,
+        "s",
+        ListSource(("a", [dataset("a", "b", "new"), dataset("b", "a"), image("i", "a")])),
     ).run()
     recorder = Recorder()
     recorder.reached = 3

@@ -5,10 +5,10 @@ import pytest
 
 from parfocal.errors import RecordInvalid, StoreCorrupt, StoreError, StoreLocked
 from parfocal.identifiers import RecordId
-from parfocal.interfaces import Batch
 from parfocal.lock import only_writer
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.store import RecordStoreContract, dataset, item
+from parfocal.values import Batch
 
 
 class TestMemoryStore(RecordStoreContract):

@@ -10,8 +10,8 @@ import pytest
 from parfocal import registry
 from parfocal.config import PublishSettings
 from parfocal.errors import CheckFailed
-from parfocal.interfaces import Finding
 from parfocal.testing.publishing import CheckContract
+from parfocal.values import Finding
 from publish.checks import Check, Proposal, demand, run_checks
 from publish.contents import Contents
 from publish.draft import Article, Creator, Draft, Term
