@@ -134,6 +134,12 @@ class Settings(_Table):
         return sources
 
     @property
+    def audiences(self) -> frozenset[frozenset[str]]:
+        """Return the sets of groups that viewers are known to have; the empty set is everybody."""
+        viewers = {frozenset(viewer.groups) for viewer in self.server.viewers}
+        return frozenset({frozenset(), *viewers, *(frozenset(s.access) for s in self.sources)})
+
+    @property
     def base_url(self) -> str:
         """Return the address below which record IRIs lie, without a slash at the end."""
         return (self.server.base_url or f"http://{self.server.host}:{self.server.port}").rstrip("/")
@@ -172,7 +178,9 @@ def _paths(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _set(table: dict[str, Any], path: str, value: object) -> None:
     *parents, last = path.split(".")
     for parent in parents:
-        table = table.setdefault(parent, {})
+        if not isinstance(table.get(parent), dict):
+            table[parent] = {}
+        table = table[parent]
     table[last] = value
 
 
@@ -194,7 +202,11 @@ def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _resolve(base: Path, table: dict[str, Any]) -> None:
-    """Make the paths of a file relative to the folder of that file."""
+    """Make the paths of a file, and the default ones, relative to the folder of that file."""
+    publish = table.setdefault("publish", {})
+    table.setdefault("data_dir", "data")
+    if isinstance(publish, dict):
+        publish.setdefault("folder", "published")
     for place, key in ((table, "data_dir"), (table.get("publish", {}), "folder")):
         if isinstance(place, dict) and isinstance(place.get(key), str):
             place[key] = str(base / Path(place[key]).expanduser())
@@ -229,9 +241,9 @@ def load(
     """
     found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
     table = _read(found) if found else {}
+    origins = {path: str(found) for path, _ in _paths(table)}
     if found:
         _resolve(found.parent.absolute(), table)
-    origins = {path: str(found) for path, _ in _paths(table)}
     for path, variable, text in _environment(os.environ if environ is None else environ):
         _set(table, path, text)
         origins[path] = variable

@@ -23,11 +23,13 @@ from parfocal.query import (
 
 
 def positive(clause: Clause) -> Iterator[Clause]:
-    """Yield the leaves of a query that a hit can show: those that are not negated."""
+    """Yield the leaves that a hit can show: those not negated, each bare word on its own."""
     if isinstance(clause, All | AnyOf):
         for part in clause.clauses:
             yield from positive(part)
-    elif isinstance(clause, Token | Phrase | Concept | Terms | FieldIn | FieldContains | KeyMatch):
+    elif isinstance(clause, Token):
+        yield from (Phrase(word) for word in tokens(clause.text))
+    elif isinstance(clause, Phrase | Concept | Terms | FieldIn | FieldContains | KeyMatch):
         yield clause
 
 
@@ -103,7 +105,7 @@ def _reason(
             return _by_term(leaf.terms, leaf.asked, annotations)
         case FieldIn():
             return _by_term(leaf.terms, leaf.label or leaf.field, believed, leaf.field)
-        case Token() | Phrase():
+        case Phrase():
             return _by_words(leaf.text, tokens(leaf.text), record, ancestors)
         case KeyMatch():
             return _by_pair(leaf, record)

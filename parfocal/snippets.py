@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from parfocal.model import Record
-from parfocal.query import Clause, Concept, FieldContains, FieldIn, KeyMatch, Phrase, Token, tokens
+from parfocal.query import Clause, Concept, FieldContains, FieldIn, KeyMatch, Phrase, tokens
 from parfocal.reasons import positive
 
 Phrases = frozenset[tuple[str, ...]]
@@ -21,8 +21,8 @@ _PHRASES = 200
 def phrases_asked(where: Clause) -> Phrases:
     """Return the wordings that a snippet should mark.
 
-    >>> sorted(phrases_asked(Token("big cells")))
-    [('big',), ('cells',)]
+    >>> sorted(phrases_asked(Phrase("big cells")))
+    [('big', 'cells')]
     """
     found: set[tuple[str, ...]] = set()
     for leaf in positive(where):
@@ -32,9 +32,7 @@ def phrases_asked(where: Clause) -> Phrases:
 
 
 def _wordings(leaf: Clause) -> Iterator[str]:
-    if isinstance(leaf, Token | FieldContains):
-        yield from tokens(leaf.text)
-    elif isinstance(leaf, Phrase):
+    if isinstance(leaf, Phrase | FieldContains):
         yield leaf.text
     elif isinstance(leaf, Concept):
         yield from (*tokens(leaf.text), leaf.label, *leaf.synonyms)

@@ -39,6 +39,24 @@ def test_paths_count_from_the_file(tmp_path):
     assert settings.source("a").options == {"path": str(tmp_path / "x")}
 
 
+def test_default_paths_count_from_the_file_too(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = config.load(write(tmp_path, "[server]\nport = 1\n"), environ={})
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.publish.folder == tmp_path / "published"
+    assert "data_dir" not in settings.origins
+
+
+def test_audiences_are_those_of_viewers_and_sources(tmp_path):
+    text = (
+        '[[sources]]\nname = "a"\nkind = "local"\naccess = ["x", "y"]\n'
+        '[[server.viewers]]\nname = "v"\ntoken = "12345678"\ngroups = ["z"]\n'
+    )
+    settings = config.load(write(tmp_path, text), environ={})
+    assert settings.audiences == {frozenset(), frozenset({"x", "y"}), frozenset({"z"})}
+
+
 def test_without_a_file_the_defaults_hold(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert config.load(environ={}).search.engine == "tantivy"
