@@ -41,7 +41,7 @@ class LabelAnnotator:
         self._remembered = 0
 
     def annotate(self, record: Record) -> Iterable[Annotation]:
-        """Return claims that the record does not carry yet, one for a text in a field."""
+        """Return claims that say more than the record's own, one for a text in a field."""
         keys = self._keys
         found: dict[tuple[str, str], Annotation] | None = None
         for pair in record.key_values:
@@ -55,10 +55,13 @@ class LabelAnnotator:
                 found.setdefault((claim.field, claim.text), claim)
         if found is None:
             return ()
-        for known in record.annotations:
-            if known.score >= 0.5:
-                found.pop((known.field, known.text), None)
-        return found.values()
+        said = {(known.field, known.term) for known in record.annotations if known.score >= 0.5}
+        texts = {(known.field, known.text) for known in record.annotations if known.score >= 0.5}
+        return [
+            claim
+            for place, claim in found.items()
+            if place not in texts and (claim.field, claim.term) not in said
+        ]
 
     def _claim(self, key: str, text: str) -> Annotation | None:
         """Look a value up and remember the answer; the memory is emptied when it is full."""
