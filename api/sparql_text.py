@@ -21,7 +21,7 @@ from parfocal.query import (
 from parfocal.query_print import format_clause
 
 MAX_TERMS = 60
-_USED = ("schema", "oa", "parfocal")
+_USED = ("schema", "dcterms", "oa", "parfocal")
 PROLOGUE = "".join(f"PREFIX {name}: <{PREFIXES[name]}>\n" for name in _USED)
 
 
@@ -104,6 +104,6 @@ def as_sparql(where: Clause) -> str:
     pattern = _Writer().write(where)
     return (
         f"{PROLOGUE}SELECT DISTINCT ?record ?title WHERE {{\n"
-        f"  ?record parfocal:omeType ?kind .\n{pattern}"
+        f"  ?record dcterms:identifier ?id .\n{pattern}"
         "  OPTIONAL { ?record schema:name ?title }\n}\nLIMIT 100\n"
     )

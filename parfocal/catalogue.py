@@ -154,15 +154,16 @@ class Catalogue:
 
     # -------------------------------------------------------------- writing
 
-    def add(self, records: Iterable[Record], source: str = "added") -> None:
+    def add(self, records: Iterable[Record]) -> None:
         """Put records into the store as they are, and project them: for tests and small tools."""
-        given = tuple(records)
-        if given:
+        by_source: dict[str, list[Record]] = {}
+        for record in records:
+            by_source.setdefault(source_of(record.id), []).append(record)
+        for source, given in by_source.items():
             run, _ = self.store.begin(source, full=True)
-            item = RawItem(
-                f"added-{self.store.revision()}", msgspec.json.encode([r.id for r in given])
-            )
-            self.store.commit(source, run, Batch((Normalised(item, given),)))
+            content = msgspec.json.encode([record.id for record in given])
+            item = RawItem(f"added-{self.store.revision()}", content)
+            self.store.commit(source, run, Batch((Normalised(item, tuple(given)),)))
             self.store.finish(source, run, complete=False)
         self.project()
 

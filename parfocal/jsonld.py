@@ -2,7 +2,7 @@
 
 Every part has an IRI below its record's (``<record>#claim1``), so a graph has no blank nodes and
 the same record always gives the same graph. Keys are the model's field names; a key-value is a
-property ``keys:Gene%20Symbol``, or a node of its own (``<record>#kv3``) if it has a namespace.
+property ``keys:Gene%20Symbol``, or a node of its own (``<record>#kv3``) if its key cannot be one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ import msgspec
 from msgspec import Struct
 
 from parfocal.errors import RecordInvalid
-from parfocal.identifiers import RecordId, record_id_of_path, record_iri, record_path
-from parfocal.model import PREFIXES, Dataset, Image, KeyValue, Record
+from parfocal.identifiers import (
+    RecordId,
+    native_of,
+    record_id_of_path,
+    record_iri,
+    record_path,
+)
+from parfocal.model import PREFIXES, Dataset, Image, KeyValue, Provenance, Record
 from parfocal.vocabulary import (
     Property,
     date_type,
-    direct_key,
     direct_terms,
+    key_name,
     properties_of,
     resource_iri,
     resource_text,
@@ -39,9 +45,9 @@ _DIRECT_KEYS = {
     "bao:BAO_0002004": "has_cell_line",
     "schema:author": "author",
 }
-_NAMESPACED = "namespaced_key_values"
+_OTHER = "other_key_values"
 _NAMES = {"dwc:scientificName": "scientific_name", "schema:name": "term_name"}
-_OWN_KEYS = frozenset({"@context", "@id", "@type", "curie", _NAMESPACED, *_DIRECT_KEYS.values()})
+_OWN_KEYS = frozenset({"@context", "@id", "@type", "curie", _OTHER, *_DIRECT_KEYS.values()})
 _KEYS = "keys:"
 _PLACE = re.compile(r"#kv(\d{1,9})$")
 
@@ -50,6 +56,8 @@ _PLACE = re.compile(r"#kv(\d{1,9})$")
 
 
 def _definition(field: Property) -> Any:
+    if not field.told:
+        return None  # JSON-LD's way to say that a key is no part of the graph
     definition: dict[str, Any] = {"@id": field.iri}
     if field.kind == "double":
         definition["@type"] = "xsd:double"
@@ -70,6 +78,7 @@ def _definitions(model: type[Struct]) -> dict[str, Any]:
 @cache
 def _context() -> dict[str, Any]:
     pairs = next(field for field in properties_of(Image) if field.part is KeyValue)
+    namespace = next(field for field in properties_of(KeyValue) if field.name == "namespace")
     direct = {
         key: {"@id": iri, "@container": "@set", "@context": {v: k for k, v in _NAMES.items()}}
         for iri, key in _DIRECT_KEYS.items()
@@ -80,8 +89,11 @@ def _context() -> dict[str, Any]:
         **_definitions(Image),
         **_definitions(Dataset),
         **direct,
+        **_definitions(Provenance),
+        "provenance": "@nest",
+        namespace.name: _definition(namespace),
         "key_values": "@nest",
-        _NAMESPACED: _definition(pairs),
+        _OTHER: _definition(pairs),
     }
 
 
@@ -109,6 +121,9 @@ def _node(value: Struct, iri: str, record: str, base: str) -> dict[str, Any]:
         if field.part is KeyValue:
             node |= _pairs(values, iri)
             continue
+        if field.part is Provenance:
+            node[field.name] = _provenance(values[0], node["id"])
+            continue
         written = [
             _value(
                 field, one, f"{prefix}{field.fragment}{number if field.many else ''}", record, base
@@ -125,17 +140,27 @@ def _node(value: Struct, iri: str, record: str, base: str) -> dict[str, Any]:
 
 
 def _pairs(pairs: tuple[KeyValue, ...], iri: str) -> dict[str, Any]:
-    """Return key-values as properties of the record; those with a namespace as numbered nodes."""
+    """Return key-values as properties of the record; what cannot be one as numbered nodes."""
     direct: list[dict[str, Any]] = []
     nodes: list[dict[str, Any]] = []
     for number, pair in enumerate(pairs, 1):
-        name = direct_key(pair)
+        name = key_name(pair.key)
         if name:
-            direct.append({_KEYS + name: pair.value})
+            written = {_KEYS + name: pair.value}
+            direct.append(written | ({"namespace": pair.namespace} if pair.namespace else {}))
         else:
             nodes.append({"@id": f"{iri}#kv{number}", **msgspec.to_builtins(pair)})
-    found = {"key_values": direct, _NAMESPACED: nodes}
-    return {name: written for name, written in found.items() if written}
+    found = {"key_values": direct, _OTHER: nodes}
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def _provenance(value: Provenance, identifier: RecordId) -> dict[str, Any]:
+    """Return what belongs to the record itself; a native identifier only if it says more."""
+    values = {field.name: (field, field.values(value)) for field in properties_of(Provenance)}
+    node = {name: _value(field, one[0], "", "", "") for name, (field, one) in values.items() if one}
+    if value.native_id == native_of(identifier):
+        del node["native_id"]
+    return node
 
 
 def _value(field: Property, value: Any, iri: str, record: str, base: str) -> Any:
@@ -159,7 +184,7 @@ def _value(field: Property, value: Any, iri: str, record: str, base: str) -> Any
 def _direct(record: Record) -> dict[str, list[dict[str, Any]]]:
     """Return what the GIDE crate profile expects on a data set; terms only on an image."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for term in direct_terms(record):
+    for term in direct_terms(record.annotations):
         node: dict[str, Any] = {"@id": term.iri}
         if isinstance(record, Dataset):
             node |= {"@type": [term.type], _NAMES[term.name_property]: term.label}
@@ -233,14 +258,18 @@ def _read_pairs(node: Mapping[str, Any]) -> list[Any]:
     """Return key-values in order: a numbered node says its place, the others fill the rest."""
     pairs: list[Any] = []
     for entry in _many(node.get("key_values", [])):
-        if not isinstance(entry, Mapping) or len(entry) != 1:
+        names = (
+            [name for name in entry if name != "namespace"] if isinstance(entry, Mapping) else []
+        )
+        if len(names) != 1:
             raise RecordInvalid("each key-value is an object with one key", where="key_values")
-        name, value = next(iter(entry.items()))
-        pairs.append({"key": unquote(str(name).removeprefix(_KEYS)), "value": value})
-    for entry in _many(node.get(_NAMESPACED, [])):
-        match = _PLACE.search(_iri_of(entry, _NAMESPACED))
+        key = unquote(str(names[0]).removeprefix(_KEYS))
+        namespace = entry.get("namespace", "")
+        pairs.append({"key": key, "value": entry[names[0]], "namespace": namespace})
+    for entry in _many(node.get(_OTHER, [])):
+        match = _PLACE.search(_iri_of(entry, _OTHER))
         if match is None:
-            raise RecordInvalid("@id must end with #kv and a number", where=_NAMESPACED)
+            raise RecordInvalid("@id must end with #kv and a number", where=_OTHER)
         pair = {name: value for name, value in entry.items() if name != "@id"}
         pairs.insert(int(match[1]) - 1, pair)
     return pairs
@@ -270,6 +299,10 @@ def from_jsonld(node: Any) -> Record:
     model: type[Struct] = Dataset if dataset else Image
     try:
         values = {**_read_node(model, node, base), "type": model.__name__}
+        if model is Image and "ome:Well" in _many(node.get("@type", [])):
+            values["ome_type"] = "Well"
+        if isinstance(values.get("provenance"), dict):
+            values["provenance"].setdefault("native_id", native_of(RecordId(node["id"])))
         record: Record = msgspec.convert(values, Dataset | Image)
     except (msgspec.ValidationError, RecursionError) as error:
         raise RecordInvalid(f"not a record: {error}") from error

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from parfocal.identifiers import record_iri
-from parfocal.model import PREFIXES, Dataset, KeyValue, Record
+from parfocal.identifiers import native_of, record_iri
+from parfocal.model import PREFIXES, Annotation, Dataset, KeyValue, Provenance, Record
 from parfocal.vocabulary import (
     RDF_TYPE,
     XSD,
@@ -84,92 +84,148 @@ def _object(field: Property, value: Any, base: str) -> str:
     return f"<{iri}>" if iri else literal(value)
 
 
-def _statements(node: Struct, base: str) -> tuple[str, ...]:
-    """Return predicate and object of all that a node itself says, without its parts."""
-    found = [f"{_TYPE}{full_iri(name)}>" for name in types_of(node)]
-    for field in properties_of(type(node)):
-        if field.kind == "part":
-            continue
-        values = field.values(node)
-        if field.kind == "access" and values:
-            values = values[0].groups
-        predicate = _predicate(field.iri)
-        for value in values:
-            found.append(predicate + _object(field, value, base))
-            if field.kind == "term" and term_curie(term_iri(value)) != value:
-                found.append(_predicate("parfocal:curie") + literal(value))
-    return tuple(found)
-
-
-# Claims, people and channels of one data set are the same on thousands of its images.
-_part_statements = lru_cache(maxsize=8192)(_statements)
+@cache
+def _plain(model: type[Struct]) -> tuple[tuple[Property, str], ...]:
+    """Return the properties that are no parts, each with its predicate as it is written."""
+    plain = (field for field in properties_of(model) if field.kind != "part" and field.told)
+    return tuple((field, _predicate(field.iri)) for field in plain)
 
 
 @cache
 def _part_properties(model: type[Struct]) -> tuple[Property, ...]:
-    return tuple(field for field in properties_of(model) if field.kind == "part")
+    """Return the properties that are parts, without those that every record writes its own way."""
+    own_way = (KeyValue, Annotation, Provenance)
+    parts = (field for field in properties_of(model) if field.kind == "part")
+    return tuple(field for field in parts if field.part not in own_way)
+
+
+@lru_cache(maxsize=64)
+def _class_statements(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{_TYPE}{full_iri(name)}>" for name in names)
+
+
+def _statements(node: Struct, base: str) -> list[str]:
+    """Return predicate and object of all that a node itself says, without its parts."""
+    found = list(_class_statements(types_of(node)))
+    for field, predicate in _plain(type(node)):
+        value = getattr(node, field.name)
+        if value == field.default:
+            continue
+        values = value if field.many else value.groups if field.kind == "access" else (value,)
+        for one in values:
+            found.append(predicate + _object(field, one, base))
+            if field.kind == "term" and term_curie(term_iri(one)) != one:
+                found.append(_predicate("parfocal:curie") + literal(one))
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _part_statements(node: Struct, base: str) -> list[str]:
+    """Return the same of a part: claims and people are the same on thousands of records."""
+    return _statements(node, base)
+
+
+@lru_cache(maxsize=16384)
+def _pair_statement(key: str, value: str) -> str:
+    predicate = _key_predicate(key)
+    return predicate + literal(value) if predicate else ""
+
+
+@lru_cache(maxsize=1024)
+def _namespace_statement(namespace: str) -> str:
+    return _predicate("ome:Namespace") + literal(namespace)
+
+
+@lru_cache(maxsize=4096)
+def _direct(
+    claims: tuple[Annotation, ...], dataset: bool
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return what follows from claims: of the record itself, and of the terms of a data set."""
+    own, others = [], []
+    for term in direct_terms(claims):
+        own.append(f"{_predicate(term.predicate)}<{term.iri}>")
+        if dataset:
+            others.append((term.iri, f"{_TYPE}{full_iri(term.type)}>"))
+            others.append((term.iri, _predicate(term.name_property) + literal(term.label)))
+    return own, others
 
 
 class _Writer:
-    """Collects the lines of one record; ``end`` closes each (graph name and full stop)."""
+    """Collects the text of one record; ``end`` closes each line (graph name and full stop)."""
 
     def __init__(self, iri: str, base: str, end: str) -> None:
-        self.lines: list[str] = []
+        self.pieces: list[str] = []
         self.iri = iri
         self.base = base
         self.end = end
 
-    def add(self, subject: str, predicate: str, value: str) -> None:
-        self.lines.append(f"<{subject}>{_predicate(predicate)}{value}{self.end}")
+    def add(self, iri: str, statements: list[str]) -> None:
+        """Write all that is said of one node."""
+        if statements:
+            subject = f"<{iri}>"
+            self.pieces += (subject, (self.end + subject).join(statements), self.end)
 
-    def node(self, value: Struct, iri: str) -> None:
-        end = self.end
-        known = _statements if iri == self.iri else _part_statements
-        self.lines += [f"<{iri}>{statement}{end}" for statement in known(value, self.base)]
-        for field in _part_properties(type(value)):
-            values = field.values(value)
-            if values:
-                self.parts(field, values, iri)
-
-    def parts(self, field: Property, values: tuple[Any, ...], iri: str) -> None:
-        prefix = iri + ("#" if iri == self.iri else "-") + field.fragment
-        if field.part is KeyValue:
-            self.pairs(values, prefix)
-            return
-        for number, one in enumerate(values, 1):
-            part = f"{prefix}{number}" if field.many else prefix
-            self.add(iri, field.iri, f"<{part}>")
-            self.node(one, part)
-
-    def pairs(self, values: tuple[KeyValue, ...], prefix: str) -> None:
-        """Write key-values: one statement each; three, and the namespace's, where there is one."""
-        start, end, add = f"<{self.iri}>", self.end, self.lines.append
-        for number, pair in enumerate(values, 1):
-            predicate = "" if pair.namespace else _key_predicate(pair.key)
-            if predicate:
-                add(f"{start}{predicate}{literal(pair.value)}{end}")
-                continue
-            self.add(self.iri, "parfocal:keyValue", f"<{prefix}{number}>")
-            self.node(pair, f"{prefix}{number}")
-
-    def direct(self, record: Record) -> None:
-        """Write what the GIDE crate profile expects on a data set; terms only on an image."""
+    def record(self, record: Record) -> None:
+        iri, own = self.iri, _statements(record, self.base)
         dataset = isinstance(record, Dataset)
-        for term in direct_terms(record):
-            self.add(self.iri, term.predicate, f"<{term.iri}>")
-            if dataset:
-                self.lines.append(f"<{term.iri}>{_TYPE}{full_iri(term.type)}>{self.end}")
-                self.add(term.iri, term.name_property, literal(term.label))
+        own += self.origin(record)
+        own += self.pairs(record.key_values)
+        direct, others = _direct(record.annotations, dataset)
+        own += direct
+        annotation = _predicate("parfocal:annotation")
+        for number, claim in enumerate(record.annotations, 1):
+            part = f"{iri}#claim{number}"
+            own.append(f"{annotation}<{part}>")
+            self.add(part, _part_statements(claim, self.base))
+        own += self.parts(record, iri + "#")
         for number in range(1, len(record.creators) + 1 if dataset else 1):
-            self.add(self.iri, "schema:author", f"<{self.iri}#creator{number}>")
+            own.append(f"{_predicate('schema:author')}<{iri}#creator{number}>")
+        self.add(iri, own)
+        for term, statement in others:
+            self.add(term, [statement])
+
+    def origin(self, record: Record) -> list[str]:
+        """Return where a record comes from; its native identifier only if its own says less."""
+        redundant = record.provenance.native_id == native_of(record.id)
+        return [
+            predicate + _object(field, value, self.base)
+            for field, predicate in _plain(Provenance)
+            for value in field.values(record.provenance)
+            if not (redundant and field.name == "native_id")
+        ]
+
+    def pairs(self, pairs: tuple[KeyValue, ...]) -> list[str]:
+        """Return a statement for each pair; one whose key cannot be a property gets a node."""
+        found: list[str] = []
+        namespaces: set[str] = set()
+        for number, pair in enumerate(pairs, 1):
+            statement = _pair_statement(pair.key, pair.value)
+            if not statement:
+                part = f"{self.iri}#kv{number}"
+                self.add(part, _statements(pair, self.base))
+                statement = f"{_predicate('parfocal:keyValue')}<{part}>"
+            elif pair.namespace:
+                namespaces.add(pair.namespace)
+            found.append(statement)
+        found += map(_namespace_statement, sorted(namespaces))
+        return found
+
+    def parts(self, node: Struct, prefix: str) -> list[str]:
+        """Write a node's parts, and return the statements that say whose they are."""
+        found = []
+        for field in _part_properties(type(node)):
+            for number, value in enumerate(field.values(node), 1):
+                part = f"{prefix}{field.fragment}{number if field.many else ''}"
+                found.append(f"{_predicate(field.iri)}<{part}>")
+                self.add(part, _part_statements(value, self.base) + self.parts(value, part + "-"))
+        return found
 
 
 def _write(record: Record, iri: str, base: str, end: str) -> bytes:
     writer = _Writer(iri, base, end)
-    writer.node(record, iri)
-    writer.direct(record)
+    writer.record(record)
     # A lone surrogate, which only a record made by hand can hold, becomes a question mark.
-    return "".join(writer.lines).encode("utf-8", "replace")
+    return "".join(writer.pieces).encode("utf-8", "replace")
 
 
 def quads(record: Record, base: str) -> bytes:

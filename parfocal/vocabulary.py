@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cache, lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -21,14 +21,13 @@ from parfocal.identifiers import CMPO, EFO, OBO, Curie, curie_iri
 from parfocal.model import (
     PREFIXES,
     Access,
+    Annotation,
     Channel,
     Dataset,
     Image,
-    KeyValue,
     Objective,
     Person,
     Publication,
-    Record,
 )
 
 Kind = Literal["text", "integer", "double", "date", "record", "access", "part", "resource", "term"]
@@ -48,6 +47,8 @@ _SCHEMES: dict[tuple[str, str], Scheme] = {
     ("Publication", "doi"): "doi",
     ("Person", "orcid"): "orcid",
 }
+_SAID_BY_CLASS = {("Image", "ome_type")}
+_DOCUMENT_ONLY = {("Annotation", "key")}
 _FRAGMENTS = {
     "key_values": "kv",
     "annotations": "claim",
@@ -74,7 +75,10 @@ _PART_TYPES: dict[type[Struct], str] = {
 
 
 class Property(Struct, frozen=True):
-    """One field as a property: its IRI, what its values are, and how its parts are named."""
+    """One field as a property: its IRI, what its values are, and how its parts are named.
+
+    The graph leaves out what is not ``told``: only the document needs it to be read back.
+    """
 
     name: str
     iri: str
@@ -85,6 +89,7 @@ class Property(Struct, frozen=True):
     scheme: Scheme = ""
     part: type[Struct] | None = None
     default: Any = UNSET
+    told: bool = True
 
     def values(self, owner: Struct) -> tuple[Any, ...]:
         """Return the owner's values worth writing: none when the field has its default."""
@@ -142,6 +147,8 @@ def properties_of(model: type[Struct]) -> tuple[Property, ...]:
     hints = get_type_hints(model, include_extras=True)
     found = []
     for field in structs.fields(model):
+        if (model.__name__, field.name) in _SAID_BY_CLASS:
+            continue
         annotated, meta = get_args(hints[field.name])[:2]
         hint, many = _plain_type(annotated)
         owner = model.__name__
@@ -160,6 +167,7 @@ def properties_of(model: type[Struct]) -> tuple[Property, ...]:
                 scheme=scheme or "",
                 part=hint if kind == "part" else None,
                 default=_default(field),
+                told=(owner, field.name) not in _DOCUMENT_ONLY,
             )
         )
     return tuple(found)
@@ -326,14 +334,6 @@ def key_name(key: str) -> str:
     return quote(key, safe="") if len(key) <= 200 else ""
 
 
-def direct_key(pair: KeyValue) -> str:
-    """Return the local name of the property that a pair is, "" when it needs a node of its own.
-
-    One statement instead of three: key-values are most of what a graph holds.
-    """
-    return "" if pair.namespace else key_name(pair.key)
-
-
 # ------------------------------------------------------------------ what follows from claims
 
 _DIRECT = {
@@ -353,10 +353,10 @@ class DirectTerm(Struct, frozen=True):
     label: str
 
 
-def direct_terms(record: Record) -> Iterator[DirectTerm]:
+def direct_terms(claims: Iterable[Annotation]) -> Iterator[DirectTerm]:
     """Yield the believed organisms, imaging methods and cell lines of a record, each once."""
     seen = set()
-    for claim in record.annotations:
+    for claim in claims:
         predicate = _DIRECT.get(claim.field)
         if predicate is None or not claim.believed:
             continue

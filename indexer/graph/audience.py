@@ -26,7 +26,7 @@ from parfocal.identifiers import RecordId, record_iri
 from parfocal.model import Viewer
 from parfocal.values import Change
 
-FORMAT = 2
+FORMAT = 3
 _BULK_BYTES = 256 * 1024
 _REBUILD = "parfocal reindex graph builds it anew from the record store"
 
