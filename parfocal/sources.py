@@ -20,7 +20,15 @@ def _preset(name: str) -> dict[str, Any]:
         file = resources.files(point) / "presets" / f"{name}.toml"
         if file.is_file():
             return tomllib.loads(file.read_text(encoding="utf-8"))
-    raise ConfigError(f"there is no preset {name!r}", hint="give kind and its options instead")
+    known = ", ".join(presets()) or "none"
+    raise ConfigError(f"there is no preset {name!r}", hint=f"presets: {known}")
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of all presets, sorted."""
+    folders = [resources.files(point) / "presets" for point in registry.packages("sources")]
+    files = [file.name for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
 
 
 def make_source(settings: SourceSettings) -> Source:
