@@ -32,7 +32,9 @@ class SourceSettings(BaseModel):
         description="Name; first part of record identifiers.",
     )
     kind: str = Field("", description="Kind of source, such as idr-studies or local.")
-    preset: str = Field("", description="Name of a preset that gives kind and options, such as idr.")
+    preset: str = Field(
+        "", description="Name of a preset that gives kind and options, such as idr."
+    )
     access: tuple[str, ...] = Field(
         (), description="Groups that may see its records; none: everybody."
     )
