@@ -13,7 +13,7 @@ from parfocal import shapes
 from parfocal.answers import Hit, HitAnnotation
 from parfocal.identifiers import native_of, record_iri
 from parfocal.jsonld import to_jsonld
-from parfocal.model import PREFIXES, Record, encode
+from parfocal.model import Record, encode
 from parfocal.rdf import triples
 from parfocal.values import Format
 
@@ -27,13 +27,9 @@ def _jsonld(record: Record, base: str) -> bytes:
 
 
 def _turtle(record: Record, base: str) -> bytes:
-    from rdflib import Graph
+    from parfocal.turtle import turtle  # rdflib is loaded when Turtle is first asked for
 
-    graph = Graph(bind_namespaces="none")
-    for prefix, iri in PREFIXES.items():
-        graph.bind(prefix, iri)
-    graph.parse(data=triples(record, base), format="nt")
-    return bytes(graph.serialize(format="turtle", encoding="utf-8"))
+    return turtle(triples(record, base))
 
 
 def _json(record: Record, base: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -33,6 +34,7 @@ _ESCAPES = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F)} | {
     )
 }
 _DOUBLE = re.compile(r"(\d)0*E\+?(-)?0*(\d)")
+_LONG = 200  # characters; longer values are rarely said twice
 _TYPE = f" <{RDF_TYPE}> <"
 
 
@@ -120,15 +122,17 @@ def _statements(node: Struct, base: str) -> list[str]:
 
 
 @lru_cache(maxsize=8192)
-def _part_statements(node: Struct, base: str) -> list[str]:
+def _part_statements(node: Struct, base: str) -> tuple[str, ...]:
     """Return the same of a part: claims and people are the same on thousands of records."""
-    return _statements(node, base)
+    return tuple(_statements(node, base))
 
 
-@lru_cache(maxsize=16384)
 def _pair_statement(key: str, value: str) -> str:
     predicate = _key_predicate(key)
     return predicate + literal(value) if predicate else ""
+
+
+_known_pair_statement = lru_cache(maxsize=16384)(_pair_statement)
 
 
 @lru_cache(maxsize=1024)
@@ -139,7 +143,7 @@ def _namespace_statement(namespace: str) -> str:
 @lru_cache(maxsize=4096)
 def _direct(
     claims: tuple[Annotation, ...], dataset: bool
-) -> tuple[list[str], list[tuple[str, str]]]:
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Return what follows from claims: of the record itself, and of the terms of a data set."""
     own, others = [], []
     for term in direct_terms(claims):
@@ -147,7 +151,7 @@ def _direct(
         if dataset:
             others.append((term.iri, f"{_TYPE}{full_iri(term.type)}>"))
             others.append((term.iri, _predicate(term.name_property) + literal(term.label)))
-    return own, others
+    return tuple(own), tuple(others)
 
 
 class _Writer:
@@ -159,7 +163,7 @@ class _Writer:
         self.base = base
         self.end = end
 
-    def add(self, iri: str, statements: list[str]) -> None:
+    def add(self, iri: str, statements: Sequence[str]) -> None:
         """Write all that is said of one node."""
         if statements:
             subject = f"<{iri}>"
@@ -199,7 +203,8 @@ class _Writer:
         found: list[str] = []
         namespaces: set[str] = set()
         for number, pair in enumerate(pairs, 1):
-            statement = _pair_statement(pair.key, pair.value)
+            written = _pair_statement if len(pair.value) > _LONG else _known_pair_statement
+            statement = written(pair.key, pair.value)
             if not statement:
                 part = f"{self.iri}#kv{number}"
                 self.add(part, _statements(pair, self.base))
@@ -217,7 +222,9 @@ class _Writer:
             for number, value in enumerate(field.values(node), 1):
                 part = f"{prefix}{field.fragment}{number if field.many else ''}"
                 found.append(f"{_predicate(field.iri)}<{part}>")
-                self.add(part, _part_statements(value, self.base) + self.parts(value, part + "-"))
+                self.add(
+                    part, [*_part_statements(value, self.base), *self.parts(value, part + "-")]
+                )
         return found
 
 

@@ -1,5 +1,6 @@
 """Quads written directly: equal to pyld's of the JSON-LD, well-formed whatever the texts are."""
 
+import msgspec
 import pyoxigraph as ox
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,8 +8,9 @@ from pyld import jsonld as pyld
 
 from parfocal import jsonld
 from parfocal.identifiers import record_iri
+from parfocal.model import PREFIXES, KeyValue, Provenance
 from parfocal.rdf import quads, triples
-from parfocal.testing.records import BASE, all_samples, image, study
+from parfocal.testing.records import BASE, all_samples, image, study, well
 from parfocal.testing.strategies import RECORDS
 
 relaxed = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -52,6 +54,49 @@ def test_all_is_in_the_records_own_graph_without_blank_nodes(record):
     assert {quad.graph_name.value for quad in found} == {record_iri(record.id, BASE)}
     assert not any(isinstance(q.subject, ox.BlankNode) for q in found)
     assert not any(isinstance(q.object, ox.BlankNode) for q in found)
+
+
+def statements(record) -> list[str]:
+    """Return predicate and object of all that is said of the record itself."""
+    start = f"<{record_iri(record.id, BASE)}> "
+    lines = triples(record, BASE).decode().splitlines()
+    return [line.removeprefix(start)[:-2] for line in lines if line.startswith(start)]
+
+
+def with_pairs(*pairs):
+    fresh = msgspec.structs.replace(well(), key_values=tuple(KeyValue(*pair) for pair in pairs))
+    assert parsed(quads(fresh, BASE)) == by_pyld(fresh)
+    assert jsonld.from_jsonld(jsonld.to_jsonld(fresh, BASE)) == fresh
+    return [one for one in statements(fresh) if "/keys/" in one or "Namespace" in one]
+
+
+def test_a_pair_is_one_statement_whatever_its_namespace_is():
+    found = with_pairs(("Gene", "A", "x/gene"), ("Gene", "B"), ("Cell", "C", "x/gene"))
+    keys, namespace = PREFIXES["keys"], PREFIXES["ome"] + "Namespace"
+    assert found == [
+        f'<{keys}Gene> "A"',
+        f'<{keys}Gene> "B"',
+        f'<{keys}Cell> "C"',
+        f'<{namespace}> "x/gene"',
+    ]
+
+
+def test_the_same_pair_in_two_namespaces_comes_back_as_two():
+    assert len(with_pairs(("Gene", "A", "x"), ("Gene", "A", "y"), ("Gene", "A"))) == 5
+
+
+def test_a_key_that_cannot_be_a_property_keeps_its_place():
+    assert len(with_pairs(("a", "1"), ("", "2", "x"), ("k" * 201, "3"), ("namespace", "4"))) == 2
+
+
+def test_what_the_identifier_says_is_not_said_again():
+    identifier = f"<{PREFIXES['dcterms']}identifier> "
+    own = [one for one in statements(well()) if one.startswith(identifier)]
+    assert own == [f'{identifier}"{well().id}"']
+    origin = Provenance(source="archive", native_id="")
+    other = msgspec.structs.replace(well(), provenance=origin)
+    assert f'{identifier}""' in statements(other)
+    assert jsonld.from_jsonld(jsonld.to_jsonld(other, BASE)) == other
 
 
 def test_the_same_record_gives_the_same_bytes():
