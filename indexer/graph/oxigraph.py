@@ -29,7 +29,7 @@ from parfocal.rdf import quads
 from parfocal.values import Answer, Change
 
 MAX_ANSWER_BYTES = 100 * 1024 * 1024
-_BATCH_BYTES = 16 * 1024 * 1024
+_BATCH_BYTES = 40 * 1024 * 1024  # larger batches load faster, but need more memory
 _ATTEMPTS = 5
 
 

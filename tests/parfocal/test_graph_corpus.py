@@ -56,6 +56,15 @@ def test_real_records_are_the_same_both_ways(corpus):
     assert seen > 10
 
 
+def test_a_real_row_has_a_statement_for_each_pair_and_few_more(corpus):
+    folder = corpus / "idr" / "idr0001-graml-sysgro"
+    rows = [record for record in records_of(folder, 211) if isinstance(record, Image)]
+    assert len(rows) > 50
+    for row in rows:
+        pairs, claims = len(row.key_values), len(row.annotations)
+        assert quads(row, BASE).count(b" .\n") <= pairs + 9 * claims + 14
+
+
 def conforms(corpus, *records):
     shapes = corpus / "rocrate" / "gide-profile" / "gide_profile_shacl_shape.ttl"
     data = Graph()
