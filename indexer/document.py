@@ -9,13 +9,22 @@ is kept in bounded caches.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from msgspec import Struct
 
 from indexer.texts import TOKEN_LIMIT, Cache, comparable, words
-from parfocal.fields import FIELDS, keywords_of, numbers_of, texts_of
+from parfocal.fields import FIELDS, field_of_key, keywords_of, numbers_of, texts_of
 from parfocal.identifiers import RecordId, native_of, source_of
-from parfocal.model import Annotation, Dataset, Image, KeyValue, Record, Viewer
+from parfocal.model import (
+    Access,
+    Annotation,
+    Dataset,
+    Image,
+    KeyValue,
+    Record,
+    Viewer,
+)
 from parfocal.query import date_number, first_number
 from parfocal.values import Change
 
@@ -25,6 +34,7 @@ FACET_LIMIT = 1000
 
 _CACHED_LENGTH = 1000
 """Characters up to which values are kept in caches."""
+_CLAIMS_CACHED = 50
 _INHERITED = frozenset(field.name for field in FIELDS if field.inherited)
 
 
@@ -41,33 +51,86 @@ class Entry(Struct, frozen=True, eq=False, gc=False):
 
 
 class Pair(Struct, frozen=True, eq=False, gc=False):
-    """A key-value pair, comparable, with the first number and the words of the value."""
+    """A key-value pair, comparable, with the first number and the words of the value.
+
+    ``of_field`` says whether values of such a key belong to a field.
+    """
 
     key: str
     value: str
     number: float | None
     words: str
+    of_field: bool
 
 
-class Document(Struct, frozen=True, gc=False):
-    """A record as engines index it; each text is its words joined by blanks.
+class Described(Struct, frozen=True, eq=False, gc=False):
+    """What many records have in common; its ``texts`` stand beside those of title and pairs.
 
-    ``ancestors`` are the ids of what it inherits from, ``studies`` and ``containers`` the ids of
-    those that it lies in or is itself.
+    The same object stands in all documents made of equal parts, so engines may remember by it what
+    they make of it. ``ancestors`` are the ids of what a record inherits from, ``studies`` and
+    ``containers`` the ids of those that it lies in or is itself; ``claims`` are the terms of all
+    claims, believed or not.
     """
 
-    seq: int
-    id: RecordId
     level: str
     audience: tuple[str, ...]
     ancestors: tuple[RecordId, ...]
     studies: tuple[RecordId, ...]
     containers: tuple[RecordId, ...]
-    texts: tuple[str, ...]
     inherited: tuple[str, ...]
-    pairs: tuple[Pair, ...]
     fields: dict[str, Entry]
     claims: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+class Document(Struct, frozen=True, gc=False):
+    """A record as engines index it; each text is its words joined by blanks."""
+
+    seq: int
+    id: RecordId
+    texts: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    described: Described
+
+    @property
+    def level(self) -> str:
+        """Study, container or image."""
+        return self.described.level
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """Who may see it: everybody, or groups."""
+        return self.described.audience
+
+    @property
+    def ancestors(self) -> tuple[RecordId, ...]:
+        """The ids of what it inherits from."""
+        return self.described.ancestors
+
+    @property
+    def studies(self) -> tuple[RecordId, ...]:
+        """The ids of the studies that it lies in or is."""
+        return self.described.studies
+
+    @property
+    def containers(self) -> tuple[RecordId, ...]:
+        """The ids of the containers that it lies in or is."""
+        return self.described.containers
+
+    @property
+    def inherited(self) -> tuple[str, ...]:
+        """The texts of what it lies in."""
+        return self.described.inherited
+
+    @property
+    def fields(self) -> dict[str, Entry]:
+        """The entries of all fields: own, inherited, and of its place."""
+        return self.described.fields
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The terms of all claims, believed or not."""
+        return self.described.claims
 
 
 class _Lineage(Struct, frozen=True, eq=False):
@@ -203,7 +266,14 @@ def _pair(key: tuple[str, str]) -> Pair:
     name, value = key
     folded = comparable(value)
     short = _short_keys(name, keep=len(name) <= TOKEN_LIMIT)
-    return Pair(short, folded, first_number(folded), _joined_words(value))
+    is_word = len(folded) <= TOKEN_LIMIT and folded.isascii() and folded.isalnum()
+    return Pair(
+        short,
+        folded,
+        first_number(folded),
+        folded if is_word else _joined_words(value),
+        field_of_key(name) is not None,
+    )
 
 
 _short_pairs = Cache(_pair, 50_000)
@@ -240,25 +310,27 @@ def _image_texts(record: Image) -> Iterable[str]:
 
 
 def _more_texts(record: Record) -> Iterable[str]:
-    yield record.title
-    yield record.description
     yield from (person.name for person in record.creators)
     yield from record.identifiers
     yield from (claim.label for claim in record.annotations if claim.believed)
     yield from _dataset_texts(record) if isinstance(record, Dataset) else _image_texts(record)
 
 
-def _own_texts(record: Record, pairs: Iterable[Pair]) -> tuple[str, ...]:
-    found = dict.fromkeys(_words_of(text) for text in _more_texts(record) if text)
-    found.update(dict.fromkeys([pair.words for pair in pairs]))
-    found.pop("", None)
-    return tuple(found)
+def _common_texts(record: Record) -> tuple[str, ...]:
+    """Return the words of all texts but title, description and pairs."""
+    return tuple(dict.fromkeys(_words_of(text) for text in _more_texts(record) if text))
+
+
+def _own_texts(record: Record, common: tuple[str, ...], pairs: Iterable[Pair]) -> tuple[str, ...]:
+    found = [_words_of(text) for text in (record.title, record.description) if text]
+    return tuple(filter(None, dict.fromkeys([*found, *common, *[pair.words for pair in pairs]])))
 
 
 # ------------------------------------------------------------------ inheritance
 
 _legacies: dict[RecordId, _Legacy] = {}
 _lineages: dict[tuple[int, ...], tuple[tuple[_Legacy, ...], _Lineage]] = {}
+_chains: dict[tuple[int, Access], tuple[tuple[Dataset, ...], _Lineage]] = {}
 _ANCESTORS_KEPT = 2_000
 
 
@@ -271,7 +343,7 @@ def _legacy(ancestor: Dataset) -> _Legacy:
     own = _own_fields(ancestor)
     legacy = _Legacy(
         ancestor,
-        _own_texts(ancestor, _pairs_of(ancestor.key_values)),
+        _own_texts(ancestor, _common_texts(ancestor), _pairs_of(ancestor.key_values)),
         {name: entry for name, entry in own.items() if name in _INHERITED and _has_any(entry)},
     )
     _legacies[ancestor.id] = legacy
@@ -307,9 +379,19 @@ def _lineage(legacies: tuple[_Legacy, ...]) -> _Lineage:
 _NO_LINEAGE = _Lineage()
 
 
-def _lineage_of(record: Record, ancestors: Iterable[Dataset]) -> _Lineage:
+def _lineage_of(record: Record, ancestors: tuple[Dataset, ...]) -> _Lineage:
+    if not ancestors:
+        return _NO_LINEAGE
+    key = (id(ancestors), record.access)
+    kept = _chains.get(key)
+    if kept is not None and kept[0] is ancestors:
+        return kept[1]
+    if len(_chains) >= _ANCESTORS_KEPT:
+        _chains.clear()
     wide = [a for a in ancestors if a.access.as_wide_as(record.access)]
-    return _lineage(tuple(map(_legacy, wide))) if wide else _NO_LINEAGE
+    lineage = _lineage(tuple(map(_legacy, wide))) if wide else _NO_LINEAGE
+    _chains[key] = (ancestors, lineage)
+    return lineage
 
 
 def _places(record: Record, lineage: _Lineage) -> Iterable[Entry]:
@@ -322,7 +404,16 @@ def _places(record: Record, lineage: _Lineage) -> Iterable[Entry]:
         yield _keywords(("container", tuple(map(native_of, lineage.containers))))
 
 
-# ------------------------------------------------------------------ the document
+# ------------------------------------------------------------------ what records have in common
+
+_OF_ONE = frozenset(
+    (
+        *("id", "title", "description", "part_of", "provenance", "links", "thumbnail", "location"),
+        *("position", "well", "plate", "labels", "uuid", "roi_count", "same_as", "key_values"),
+    )
+)
+"""What distinguishes images and is not described; pairs of fields are looked at apart."""
+_common = attrgetter(*(name for name in Image.__struct_fields__ if name not in _OF_ONE))
 
 
 def _audience(record: Record) -> tuple[str, ...]:
@@ -331,32 +422,58 @@ def _audience(record: Record) -> tuple[str, ...]:
     return tuple(f"group:{group}" for group in record.access.groups)
 
 
-def build(change: Change) -> Document | None:
-    """Return the document of a change; None for a tombstone."""
-    record = change.record
-    if record is None:
-        return None
-    lineage = _lineage_of(record, change.ancestors)
-    pairs = _pairs_of(record.key_values)
+def _describe(record: Record, lineage: _Lineage) -> Described:
     fields = _own_fields(record)
-    own_claims = [claim.term for claim in record.annotations]
     for name, entry in lineage.fields.items():
         if name not in fields or not _has_any(fields[name]):
             fields[name] = entry
     for place in _places(record, lineage):
         fields[place.field] = place
+    claims: list[str] = [claim.term for claim in record.annotations]
+    claims += [claim for entry in fields.values() for claim in entry.claims]
     level = record.level
-    return Document(
-        seq=change.seq,
-        id=record.id,
+    return Described(
         level=level,
         audience=_audience(record),
         ancestors=lineage.ancestors,
         studies=(record.id, *lineage.studies) if level == "study" else lineage.studies,
         containers=(record.id, *lineage.containers) if level == "container" else lineage.containers,
-        texts=_own_texts(record, pairs),
         inherited=lineage.texts,
-        pairs=pairs,
         fields=fields,
-        claims=tuple(dict.fromkeys([*own_claims, *(c for e in fields.values() for c in e.claims)])),
+        claims=tuple(dict.fromkeys(claims)),
+        texts=_common_texts(record),
     )
+
+
+_descriptions: dict[tuple[object, ...], Described] = {}
+_DESCRIPTIONS_KEPT = 10_000
+
+
+def _description(record: Record, pairs: tuple[Pair, ...], lineage: _Lineage) -> Described:
+    """Return what a record has in common with others; for images that was mostly made before."""
+    if isinstance(record, Dataset):
+        return _describe(record, lineage)
+    of_fields = tuple([pair for pair in pairs if pair.of_field])
+    key = (lineage, source_of(record.id), of_fields, _common(record))
+    found = _descriptions.get(key)
+    if found is None:
+        found = _describe(record, lineage)
+        if len(_descriptions) >= _DESCRIPTIONS_KEPT:
+            _descriptions.clear()
+        if len(record.annotations) < _CLAIMS_CACHED and _is_short(found.texts):
+            _descriptions[key] = found
+    return found
+
+
+# ------------------------------------------------------------------ the document
+
+
+def build(change: Change) -> Document | None:
+    """Return the document of a change; None for a tombstone."""
+    record = change.record
+    if record is None:
+        return None
+    pairs = _pairs_of(record.key_values)
+    described = _description(record, pairs, _lineage_of(record, change.ancestors))
+    texts = _own_texts(record, described.texts, pairs)
+    return Document(change.seq, record.id, texts, pairs, described)

@@ -17,6 +17,9 @@ TEXT_LIMIT = 4000
 CONTAINS_LIMIT = 500
 """Longest text that ``contains`` takes; pieces of long values overlap by so much."""
 
+CUT = "\x82"
+"""What stands between the beginning of a long text and its digest, and in no comparable text."""
+
 # C0, DEL and C1: engines join texts by some of them, so none is left in a text.
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 
@@ -55,7 +58,7 @@ def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
     if len(text) <= limit:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return f"{text[:limit]}\N{REPLACEMENT CHARACTER}{digest}"
+    return f"{text[:limit]}{CUT}{digest}"
 
 
 def pieces(text: str) -> list[str]:

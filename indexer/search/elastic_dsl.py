@@ -32,8 +32,10 @@ from parfocal.query import (
 )
 
 Dsl = dict[str, Any]
-VERSION = "1"
+VERSION = "2"
 """Raised whenever mapping or documents change; the index's name carries it."""
+_SIGNS = frozenset('.?+*|{}[]()"\\#@&<>~^$-')
+_MOST_STATES = 2_000_000
 REVISION_ID = "revision"
 EVERYTHING: Dsl = {"match_all": {"boost": 0.0}}
 NOTHING: Dsl = {"match_none": {}}
@@ -75,6 +77,7 @@ def mapping() -> Dsl:
             "refresh_interval": "-1",
             "max_result_window": 20_000,
             "mapping.nested_objects.limit": 1_000_000,
+            "max_regex_length": 4_000,
         },
         "mappings": {"dynamic": False, "_source": {"enabled": False}, "properties": properties},
     }
@@ -225,12 +228,14 @@ def _concept(clause: Concept) -> Dsl:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
+    return "".join(f"\\{sign}" if sign in _SIGNS else sign for sign in text)
 
 
 def _contains(fields: Iterable[str], text: str, prefix: str = "") -> Dsl:
-    pattern = f"{_escaped(prefix)}*{_escaped(comparable(text))}*"
-    return either({"wildcard": {field: {"value": pattern}}} for field in fields)
+    # Not a wildcard query: those have a fixed bound that a text of repeated letters exceeds.
+    pattern = f"{_escaped(prefix)}.*{_escaped(comparable(text))}.*"
+    asked = {"value": pattern, "flags": "NONE", "max_determinized_states": _MOST_STATES}
+    return either({"regexp": {field: asked}} for field in fields)
 
 
 def _range(clause: FieldRange) -> Dsl:

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import tantivy
 
-from indexer.document import PUBLIC, Document, Entry, Pair
-from indexer.texts import KEY_LIMIT, Cache, bounded, comparable, pieces
+from indexer.document import PUBLIC, Described, Document, Entry, Pair
+from indexer.texts import KEY_LIMIT, TEXT_LIMIT, Cache, bounded, comparable, pieces
 from parfocal.fields import FIELDS
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever schema or terms change; an index of another version is built again."""
 WHOLE, TERM, PIECE = "\x7f", "\x80", "\x81"
 HAS_PAIRS = "\x7f"
@@ -82,14 +82,6 @@ def key_digest(key: str) -> str:
     return hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-_key_digest = Cache(key_digest, 10_000)
-
-
-def number_term(digest: str, number: float) -> str:
-    """Return the term of a number under a key."""
-    return f"{digest}{sortable(number):016x}"
-
-
 def text_terms(name: str, text: str) -> list[str]:
     """Return the terms of a text under a name: the whole, and the pieces of a long one."""
     return [name + WHOLE + bounded(text), *(name + PIECE + piece for piece in pieces(text))]
@@ -102,6 +94,14 @@ def _json(value: object) -> str:
 def _items(values: Iterable[object]) -> str:
     """Return values as they stand between the brackets of a JSON array."""
     return _json(list(values))[1:-1]
+
+
+class _KeyTerms(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a key gives: the comparable key as JSON, and how terms of values and numbers begin."""
+
+    key: str
+    before_value: str
+    before_number: str
 
 
 class _PairTerms(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -121,10 +121,23 @@ class _EntryTerms(msgspec.Struct, frozen=True, eq=False, gc=False):
     columns: str
 
 
+def _key_terms(name: str) -> _KeyTerms:
+    key = bounded(name, KEY_LIMIT)
+    return _KeyTerms(_json(key), _json(key + WHOLE)[:-1], f'"{key_digest(key)}')
+
+
+_terms_of_key = Cache(_key_terms, 10_000)
+
+
 def _pair_terms(pair: Pair) -> _PairTerms:
-    key = bounded(pair.key, KEY_LIMIT)
-    number = "" if pair.number is None else f'"{number_term(_key_digest(key), pair.number)}"'
-    return _PairTerms(_json(key), _items(text_terms(key, pair.value)), number)
+    key = _terms_of_key(pair.key)
+    value = pair.value
+    if len(value) <= TEXT_LIMIT:
+        kv = key.before_value + _json(value)[1:]
+    else:
+        kv = _items(text_terms(bounded(pair.key, KEY_LIMIT), value))
+    number = "" if pair.number is None else f'{key.before_number}{sortable(pair.number):016x}"'
+    return _PairTerms(key.key, kv, number)
 
 
 def _columns(entry: Entry) -> Iterator[str]:
@@ -147,7 +160,6 @@ def _entry_terms(entry: Entry) -> _EntryTerms:
 
 _terms_of_pair = Cache(_pair_terms, 50_000)
 _terms_of_entry = Cache(_entry_terms, 50_000)
-_ids = Cache(_json, 10_000)
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -166,8 +178,7 @@ def _pairs(pairs: tuple[Pair, ...]) -> str:
 
 
 def _fields(fields: dict[str, Entry]) -> str:
-    kept = _terms_of_entry.kept
-    terms = [kept.get(entry) or _terms_of_entry(entry) for entry in fields.values()]
+    terms = [_terms_of_entry(entry) for entry in fields.values()]
     field = _joined([each.field for each in terms])
     believed = _joined([each.terms for each in terms])
     suggest = _joined([each.suggest for each in terms])
@@ -175,15 +186,25 @@ def _fields(fields: dict[str, Entry]) -> str:
     return f'"field":[{field}],"terms":[{believed}],"suggest":[{suggest}],{columns}'
 
 
+def _described(described: Described) -> str:
+    hidden = "" if described.audience == (PUBLIC,) else f'"meta":"{HIDDEN}",'
+    return (
+        f'{hidden}"level":"{described.level}","audience":{_json(described.audience)},'
+        f'"lies_in":{_json(described.ancestors)},"study_key":{_json(described.studies)},'
+        f'"container_key":{_json(described.containers)},"claims":{_json(described.claims)},'
+        f"{_fields(described.fields)}"
+    )
+
+
+_descriptions = Cache(_described, 10_000)
+
+
 def content(doc: Document) -> str:
     """Return a document as the JSON that the index takes."""
-    hidden = "" if doc.audience == (PUBLIC,) else f'"meta":"{HIDDEN}",'
+    described = _descriptions(doc.described, keep=doc.level == "image")
     return (
-        f'{{{hidden}"seq":{doc.seq},"id":{_json(doc.id)},"level":"{doc.level}",'
-        f'"audience":{_ids(doc.audience)},"lies_in":{_ids(doc.ancestors)},'
-        f'"study_key":{_ids(doc.studies)},"container_key":{_ids(doc.containers)},'
-        f'"own":{_json(doc.texts)},"claims":{_json(doc.claims)},'
-        f"{_pairs(doc.pairs) if doc.pairs else ''}{_fields(doc.fields)}}}"
+        f'{{"seq":{doc.seq},"id":{_json(doc.id)},"own":{_json(doc.texts)},'
+        f"{_pairs(doc.pairs) if doc.pairs else ''}{described}}}"
     )
 
 

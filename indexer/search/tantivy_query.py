@@ -23,7 +23,7 @@ from indexer.search.tantivy_document import (
     key_digest,
     sortable,
 )
-from indexer.texts import KEY_LIMIT, bounded, comparable, words
+from indexer.texts import CUT, KEY_LIMIT, bounded, comparable, words
 from parfocal.query import (
     All,
     AnyOf,
@@ -202,7 +202,8 @@ class Compiler:
 
     def _contains(self, field: str, name: str | None, text: str) -> TQuery:
         names = f"[^{WHOLE}{PIECE}]*" if name is None else _escaped(name)
-        pattern = f"{names}[{WHOLE}{PIECE}].*{_escaped(comparable(text))}.*"
+        # What is found lies before the digest of a long value, not in it.
+        pattern = f"{names}[{WHOLE}{PIECE}][^{CUT}]*{_escaped(comparable(text))}.*"
         return TQuery.regex_query(self._schema, field, pattern)
 
     def _range(self, clause: FieldRange) -> TQuery:

@@ -131,6 +131,8 @@ class SearchChangesContract:
         assert names(index, KeyMatch("log", "not_contains", ("19999",))) == ["two"]
         assert names(index, KeyMatch("k" * 5000, "equals", ("here",))) == ["two"]
         assert names(index, FieldIn("gene", (long,))) == ["one"]
+        for not_in_it in ("\ufffd", "a", "f"):
+            assert names(index, KeyMatch("log", "contains", (not_in_it,))) == []
         assert names(index, FieldContains("gene", "7777 7778")) == ["one"]
         assert names(index, Token("19998")) == ["one", "two"]
 
