@@ -324,6 +324,9 @@ def _exists(day: str) -> bool:
     return True
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a letter, which has no UTF-8
+
+
 @lru_cache(maxsize=16384)
 def key_name(key: str) -> str:
     """Return a key as the local name of a property, "" when it cannot be one.
@@ -331,7 +334,9 @@ def key_name(key: str) -> str:
     >>> key_name("Gene Symbol")
     'Gene%20Symbol'
     """
-    return quote(key, safe="") if len(key) <= 200 else ""
+    if len(key) > 200 or _SURROGATE.search(key):
+        return ""
+    return quote(key, safe="")
 
 
 # ------------------------------------------------------------------ what follows from claims

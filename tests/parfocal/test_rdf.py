@@ -89,6 +89,12 @@ def test_a_key_that_cannot_be_a_property_keeps_its_place():
     assert len(with_pairs(("a", "1"), ("", "2", "x"), ("k" * 201, "3"), ("namespace", "4"))) == 2
 
 
+def test_half_a_letter_in_a_key_does_no_harm():
+    record = msgspec.structs.replace(well(), key_values=(KeyValue("a\ud800", "b"),))
+    assert b'"a?"' in quads(record, BASE)
+    assert jsonld.from_jsonld(jsonld.to_jsonld(record, BASE)) == record
+
+
 def test_what_the_identifier_says_is_not_said_again():
     identifier = f"<{PREFIXES['dcterms']}identifier> "
     own = [one for one in statements(well()) if one.startswith(identifier)]
