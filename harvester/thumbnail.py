@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ MAX_CHUNK_BYTES = 256 * 1024 * 1024
 MAX_CHANNELS = 8
 _PALETTE = ("FFFFFF", "FF00FF", "00FF00", "00A0FF", "FFA000", "FF0000", "FFFF00", "00FFFF")
 _UNREADABLE = (
+    zlib.error,
     OSError,
     ValueError,
     TypeError,

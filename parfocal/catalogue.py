@@ -95,7 +95,8 @@ class Catalogue:
     ) -> Catalogue:
         """Start the whole system in memory, with these records in it.
 
-        >>> Catalogue.in_memory().store.revision()
+        >>> with Catalogue.in_memory() as catalogue:
+        ...     catalogue.store.revision()
         0
         """
         folder = TemporaryDirectory(prefix="parfocal-", ignore_cleanup_errors=True)
