@@ -137,9 +137,10 @@ class Settings(_Table):
 
     @property
     def audiences(self) -> frozenset[frozenset[str]]:
-        """Return the sets of groups that viewers are known to have; the empty set is everybody."""
+        """Return the sets of groups that viewers may have: none, each source's, each viewer's."""
         viewers = {frozenset(viewer.groups) for viewer in self.server.viewers}
-        return frozenset({frozenset(), *viewers, *(frozenset(s.access) for s in self.sources)})
+        single = {frozenset({group}) for source in self.sources for group in source.access}
+        return frozenset({frozenset(), *viewers, *single})
 
     @property
     def base_url(self) -> str:

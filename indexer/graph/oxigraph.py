@@ -87,9 +87,8 @@ class OxigraphStore:
 
     def __init__(self, settings: Settings, workers: Workers | None = None) -> None:
         folder = settings.data_dir / "graph"
-        audiences = (frozenset(viewer.groups) for viewer in settings.server.viewers)
         self._folder = folder
-        groups = {frozenset(), *audiences}
+        groups = settings.audiences
         self._audiences = [Audience(folder, one) for one in sorted(groups, key=sorted)]
         self._queries = _Queries(settings, workers)
         self._lock = threading.Lock()

@@ -54,7 +54,7 @@ def test_audiences_are_those_of_viewers_and_sources(tmp_path):
         '[[server.viewers]]\nname = "v"\ntoken = "12345678"\ngroups = ["z"]\n'
     )
     settings = config.load(write(tmp_path, text), environ={})
-    assert settings.audiences == {frozenset(), frozenset({"x", "y"}), frozenset({"z"})}
+    assert settings.audiences == {frozenset(), *map(frozenset, ("x", "y", "z"))}
 
 
 def test_without_a_file_the_defaults_hold(tmp_path, monkeypatch):

@@ -126,7 +126,7 @@ def settings_of(disk: Path, tmp_path: Path) -> Callable[..., Settings]:
 @pytest.fixture
 def catalogue(settings_of: Callable[..., Settings]) -> Iterator[Catalogue]:
     with Catalogue.open(settings_of()) as opened:
-        opened.add(records(), "disk")
+        opened.add(records())
         yield opened
 
 
