@@ -32,7 +32,7 @@ def image(location: str, **more: str) -> Image:
 def gathered(settings_of: Callable[..., Settings]) -> Callable[..., Contents]:
     def gather_image(record: Image) -> Contents:
         with Catalogue.open(settings_of()) as catalogue:
-            catalogue.add([record], "disk")
+            catalogue.add([record])
             return gather(catalogue, Draft(records=(record.id,)), ANONYMOUS)
 
     return gather_image
