@@ -13,54 +13,24 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from indexer.texts import TOKEN_LIMIT, Cache, comparable, words
-from parfocal.fields import FIELDS, field_of_key, keywords_of, numbers_of, texts_of
-from parfocal.identifiers import RecordId, native_of, source_of
-from parfocal.model import (
-    Access,
-    Annotation,
-    Dataset,
-    Image,
-    KeyValue,
-    Record,
-    Viewer,
+from indexer.entries import (
+    Entry,
+    Pair,
+    has_any,
+    is_short,
+    keyword_entries,
+    own_fields,
+    pairs_of,
+    words_of,
 )
-from parfocal.query import date_number, first_number
+from parfocal.fields import FIELDS
+from parfocal.identifiers import RecordId, native_of, source_of
+from parfocal.model import Access, Dataset, Image, Record, Viewer
 from parfocal.values import Change
 
 PUBLIC = "public"
-FACET_LIMIT = 1000
-"""Longest value, in characters, that a facet offers."""
-
-_CACHED_LENGTH = 1000
-"""Characters up to which values are kept in caches."""
 _CLAIMS_CACHED = 50
 _INHERITED = frozenset(field.name for field in FIELDS if field.inherited)
-
-
-class Entry(Struct, frozen=True, eq=False, gc=False):
-    """What a record has in one field: comparable texts, terms, claims, and values to show."""
-
-    field: str
-    texts: tuple[str, ...] = ()
-    terms: tuple[str, ...] = ()
-    claims: tuple[str, ...] = ()
-    facets: tuple[str, ...] = ()
-    suggestions: tuple[str, ...] = ()
-    numbers: tuple[float, ...] = ()
-
-
-class Pair(Struct, frozen=True, eq=False, gc=False):
-    """A key-value pair, comparable, with the first number and the words of the value.
-
-    ``of_field`` says whether values of such a key belong to a field.
-    """
-
-    key: str
-    value: str
-    number: float | None
-    words: str
-    of_field: bool
 
 
 class Described(Struct, frozen=True, eq=False, gc=False):
@@ -160,136 +130,7 @@ def audience_of(viewer: Viewer) -> list[str]:
     return [PUBLIC, *(f"group:{group}" for group in sorted(viewer.groups))]
 
 
-# ------------------------------------------------------------------ entries of fields
-
-
-def _entry(key: tuple[str, tuple[str, ...], tuple[Annotation, ...]]) -> Entry:
-    field, texts, claims = key
-    believed = [claim for claim in claims if claim.believed]
-    meant = {comparable(claim.text) for claim in believed}
-    plain = [text for text in texts if comparable(text) not in meant]
-    known = dict.fromkeys(
-        [*texts, *(c.text for c in believed), *(c.label for c in believed if c.label)]
-    )
-    facets = dict.fromkeys([*(c.term for c in believed), *plain])
-    return Entry(
-        field,
-        texts=tuple(dict.fromkeys(map(comparable, known))),
-        terms=tuple(dict.fromkeys(claim.term for claim in believed)),
-        claims=tuple(dict.fromkeys(claim.term for claim in claims)),
-        facets=tuple(value for value in facets if len(value) <= FACET_LIMIT),
-        suggestions=tuple(value for value in known if len(value) <= FACET_LIMIT),
-    )
-
-
-def _keyword(field: str, values: tuple[str, ...], shown: int | None = None) -> Entry:
-    return Entry(
-        field,
-        texts=tuple(dict.fromkeys(map(comparable, values))),
-        facets=tuple(value for value in values[:shown] if len(value) <= FACET_LIMIT),
-        suggestions=tuple(v for v in values if len(v) <= FACET_LIMIT) if field == "gene" else (),
-    )
-
-
-def _keyword_entry(key: tuple[str, tuple[str, ...]]) -> Entry:
-    return _keyword(*key, shown=1 if key[0] == "type" else None)
-
-
-def _number_entry(key: tuple[str, tuple[float, ...]]) -> Entry:
-    return Entry(key[0], numbers=key[1])
-
-
-_entries = Cache(_entry, 50_000)
-_keywords = Cache(_keyword_entry, 50_000)
-_numbers = Cache(_number_entry, 20_000)
-
-
-def _claims_by_field(record: Record) -> dict[str, list[Annotation]]:
-    grouped: dict[str, list[Annotation]] = {}
-    for claim in record.annotations:
-        grouped.setdefault(claim.field, []).append(claim)
-    return grouped
-
-
-def _is_short(texts: tuple[str, ...]) -> bool:
-    return sum(map(len, texts)) <= _CACHED_LENGTH
-
-
-def _own_fields(record: Record) -> dict[str, Entry]:
-    texts = texts_of(record)
-    claims = _claims_by_field(record) if record.annotations else {}
-    fields: dict[str, Entry] = {}
-    for name in texts.keys() | claims.keys():
-        own = texts.get(name, ())
-        fields[name] = _entries((name, own, tuple(claims.get(name, ()))), keep=_is_short(own))
-    for name, values in keywords_of(record).items():
-        found = _keywords((name, values), keep=_is_short(values))
-        fields[name] = _joined(fields[name], found) if name in fields else found
-    for name, numbers in numbers_of(record).items():
-        fields[name] = _numbers((name, numbers))
-    date = date_number(record.date) if record.date else None
-    if date is not None:
-        fields["date"] = _numbers(("date", (float(date),)))
-    return fields
-
-
-def _joined(one: Entry, other: Entry) -> Entry:
-    """Join a keyword field's values with claims that somebody made about it."""
-    return Entry(
-        one.field,
-        texts=tuple(dict.fromkeys(one.texts + other.texts)),
-        terms=one.terms,
-        claims=one.claims,
-        facets=tuple(dict.fromkeys(one.facets + other.facets)),
-        suggestions=tuple(dict.fromkeys(one.suggestions + other.suggestions)),
-    )
-
-
 # ------------------------------------------------------------------ texts
-
-
-def _joined_words(text: str) -> str:
-    return " ".join(words(text))
-
-
-_short_words = Cache(_joined_words, 50_000)
-
-
-def _words_of(text: str) -> str:
-    return _short_words(text, keep=len(text) <= TOKEN_LIMIT)
-
-
-_short_keys = Cache(comparable, 10_000)
-
-
-def _pair(key: tuple[str, str]) -> Pair:
-    name, value = key
-    folded = comparable(value)
-    short = _short_keys(name, keep=len(name) <= TOKEN_LIMIT)
-    is_word = len(folded) <= TOKEN_LIMIT and folded.isascii() and folded.isalnum()
-    return Pair(
-        short,
-        folded,
-        first_number(folded),
-        folded if is_word else _joined_words(value),
-        field_of_key(name) is not None,
-    )
-
-
-_short_pairs = Cache(_pair, 50_000)
-
-
-def _pairs_of(pairs: tuple[KeyValue, ...]) -> tuple[Pair, ...]:
-    kept = _short_pairs.kept
-    found = []
-    for pair in pairs:
-        key = (pair.key, pair.value)
-        known = kept.get(key)
-        if known is None:
-            known = _short_pairs(key, keep=len(pair.value) + len(pair.key) <= _CACHED_LENGTH)
-            kept = _short_pairs.kept
-        found.append(known)
-    return tuple(found)
 
 
 def _dataset_texts(record: Dataset) -> Iterable[str]:
@@ -318,11 +159,11 @@ def _more_texts(record: Record) -> Iterable[str]:
 
 def _common_texts(record: Record) -> tuple[str, ...]:
     """Return the words of all texts but title, description and pairs."""
-    return tuple(dict.fromkeys(_words_of(text) for text in _more_texts(record) if text))
+    return tuple(dict.fromkeys(words_of(text) for text in _more_texts(record) if text))
 
 
 def _own_texts(record: Record, common: tuple[str, ...], pairs: Iterable[Pair]) -> tuple[str, ...]:
-    found = [_words_of(text) for text in (record.title, record.description) if text]
+    found = [words_of(text) for text in (record.title, record.description) if text]
     return tuple(filter(None, dict.fromkeys([*found, *common, *[pair.words for pair in pairs]])))
 
 
@@ -340,18 +181,14 @@ def _legacy(ancestor: Dataset) -> _Legacy:
         return kept
     if len(_legacies) >= _ANCESTORS_KEPT:
         _legacies.clear()
-    own = _own_fields(ancestor)
+    own = own_fields(ancestor)
     legacy = _Legacy(
         ancestor,
-        _own_texts(ancestor, _common_texts(ancestor), _pairs_of(ancestor.key_values)),
-        {name: entry for name, entry in own.items() if name in _INHERITED and _has_any(entry)},
+        _own_texts(ancestor, _common_texts(ancestor), pairs_of(ancestor.key_values)),
+        {name: entry for name, entry in own.items() if name in _INHERITED and has_any(entry)},
     )
     _legacies[ancestor.id] = legacy
     return legacy
-
-
-def _has_any(entry: Entry) -> bool:
-    return bool(entry.texts or entry.terms or entry.numbers)
 
 
 def _lineage(legacies: tuple[_Legacy, ...]) -> _Lineage:
@@ -396,12 +233,12 @@ def _lineage_of(record: Record, ancestors: tuple[Dataset, ...]) -> _Lineage:
 
 def _places(record: Record, lineage: _Lineage) -> Iterable[Entry]:
     """Yield the entries of source, study and container; a container does not lie in itself."""
-    yield _keywords(("source", (source_of(record.id),)))
+    yield keyword_entries(("source", (source_of(record.id),)))
     studies = (record.id, *lineage.studies) if record.level == "study" else lineage.studies
     if studies:
-        yield _keywords(("study", tuple(map(native_of, studies))))
+        yield keyword_entries(("study", tuple(map(native_of, studies))))
     if lineage.containers:
-        yield _keywords(("container", tuple(map(native_of, lineage.containers))))
+        yield keyword_entries(("container", tuple(map(native_of, lineage.containers))))
 
 
 # ------------------------------------------------------------------ what records have in common
@@ -423,9 +260,9 @@ def _audience(record: Record) -> tuple[str, ...]:
 
 
 def _describe(record: Record, lineage: _Lineage) -> Described:
-    fields = _own_fields(record)
+    fields = own_fields(record)
     for name, entry in lineage.fields.items():
-        if name not in fields or not _has_any(fields[name]):
+        if name not in fields or not has_any(fields[name]):
             fields[name] = entry
     for place in _places(record, lineage):
         fields[place.field] = place
@@ -460,7 +297,7 @@ def _description(record: Record, pairs: tuple[Pair, ...], lineage: _Lineage) -> 
         found = _describe(record, lineage)
         if len(_descriptions) >= _DESCRIPTIONS_KEPT:
             _descriptions.clear()
-        if len(record.annotations) < _CLAIMS_CACHED and _is_short(found.texts):
+        if len(record.annotations) < _CLAIMS_CACHED and is_short(found.texts):
             _descriptions[key] = found
     return found
 
@@ -473,7 +310,7 @@ def build(change: Change) -> Document | None:
     record = change.record
     if record is None:
         return None
-    pairs = _pairs_of(record.key_values)
+    pairs = pairs_of(record.key_values)
     described = _description(record, pairs, _lineage_of(record, change.ancestors))
     texts = _own_texts(record, described.texts, pairs)
     return Document(change.seq, record.id, texts, pairs, described)

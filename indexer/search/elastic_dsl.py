@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from indexer.document import Document, Pair
+from indexer.document import Document
+from indexer.entries import Pair
 from indexer.search.levels import COMPARISONS, bound_of
 from indexer.texts import KEY_LIMIT, bounded, comparable, pieces, words
 from parfocal.fields import FIELDS

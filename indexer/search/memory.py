@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from indexer import document
-from indexer.document import Document, Pair
+from indexer.document import Document
+from indexer.entries import Pair
 from indexer.search import levels, paging
 from indexer.search.levels import Row, Summary
 from indexer.search.paging import Place

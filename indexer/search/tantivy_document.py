@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import tantivy
 
-from indexer.document import PUBLIC, Described, Document, Entry, Pair
+from indexer.document import PUBLIC, Described, Document
+from indexer.entries import Entry, Pair
 from indexer.texts import KEY_LIMIT, TEXT_LIMIT, Cache, bounded, comparable, pieces
 from parfocal.fields import FIELDS
 
