@@ -264,7 +264,6 @@ def _rolled_up(
 def page_of(selection: Selection, query: Query, place: Place | None) -> Page:
     """Make the page of a checked query from an engine's selection."""
     level = None if query.level == "any" else query.level
-    summary = selection.summary(query.facets, images_only=level == "image")
     matches: tuple[Match, ...] = ()
     after = None
     if query.size and level in ("study", "container"):
@@ -272,6 +271,8 @@ def page_of(selection: Selection, query: Query, place: Place | None) -> Page:
     elif query.size:
         rows, after = _flat(selection, query, level, _order(query), place)
         matches = tuple(Match(row.id, row.score) for row in rows)
+    # Last: an engine may be counting since the selection was made.
+    summary = selection.summary(query.facets, images_only=level == "image")
     return Page(
         matches,
         total=summary.records if level is None else summary.levels[level],

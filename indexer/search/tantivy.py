@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -39,6 +40,8 @@ _HEAP = 256_000_000
 _WRITER_THREADS = 2
 _BUILT_AT_ONCE = 500
 _COLLECT_EVERY = 16
+_COUNTING = 4
+"""Threads that count while others look for hits."""
 _VERSION_FILE = "parfocal-index"
 _REBUILD = "run: parfocal reindex"
 
@@ -88,6 +91,7 @@ class TantivyIndex:
         self._commits = 0
         self._seen: tuple[object, ...] = ()
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self._pool: ThreadPoolExecutor | None = None
 
     # -------------------------------------------------------------- files
 
@@ -231,6 +235,9 @@ class TantivyIndex:
                 writer.wait_merging_threads()
             self._snapshots.clear()
             self._index = None
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
 
     # -------------------------------------------------------------- reading
 
@@ -251,7 +258,16 @@ class TantivyIndex:
         with _engine(self._path):
             snapshot = self._snapshot_at(place)
             selection = TantivySelection(snapshot, query.where, audience_of(viewer))
+            if query.size:
+                # The engine works outside the interpreter's lock: hits and counts at once.
+                selection.count_ahead(self._counting(), query.facets, query.level == "image")
             return levels.page_of(selection, query, place)
+
+    def _counting(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_COUNTING, thread_name_prefix="count")
+            return self._pool
 
     def count(self, query: Query, viewer: Viewer) -> int:
         """Return the exact total at the query's level."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import msgspec
@@ -131,6 +132,7 @@ class TantivySelection:
             else self._compiler.term_set("id", list(narrowed))
         )
         self._query = but_not(matching, self._hidden)
+        self._ahead: Future[Summary] | None = None
 
     def _holders(self, name: str, make: Callable[[], TQuery]) -> list[str]:
         return self._snapshot.holders(name, make, self._hidden, self._audience)
@@ -145,8 +147,17 @@ class TantivySelection:
 
     # -------------------------------------------------------------- counts
 
+    def count_ahead(self, pool: Executor, facets: tuple[FacetRequest, ...], images: bool) -> None:
+        """Begin to count in another thread; :meth:`summary` of the same waits for the end."""
+        self._ahead = pool.submit(self._counted, facets, images)
+
     def summary(self, facets: tuple[FacetRequest, ...], *, images_only: bool) -> Summary:
         """Count records, levels and facets; the next pages of a query find them counted."""
+        if self._ahead is not None:
+            return self._ahead.result()
+        return self._counted(facets, images_only)
+
+    def _counted(self, facets: tuple[FacetRequest, ...], images_only: bool) -> Summary:
         asked = msgspec.json.encode([self._where, self._audience, facets, images_only])
         return self._snapshot.remembered(asked, lambda: self._summary(facets, images_only))
 
