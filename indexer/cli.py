@@ -41,7 +41,28 @@ _groups = click.option(
 )
 
 
-@click.command()
+class _Asking(click.Command):
+    """A command whose QUERY may begin with a minus, as ``-mitosis`` does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; a word with one minus is the query, as no option is written so."""
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        short = {name for each in options for name in each.opts if name[1] != "-"}
+        valued = {name for each in options if not each.is_flag for name in each.opts}
+        rest, queries, given = [], [], iter(args)
+        for word in given:
+            if word == "--":
+                break
+            if word[:1] == "-" and word[1:2] not in ("", "-") and word not in short:
+                queries.append(word)
+                continue
+            rest.append(word)
+            if word in valued:
+                rest += [value for value in (next(given, None),) if value is not None]
+        return super().parse_args(ctx, [*rest, "--", *queries, *given])
+
+
+@click.command(cls=_Asking)
 @click.argument("text", metavar="QUERY", default="")
 @click.option(
     "--level", type=click.Choice(["any", "study", "container", "image"]), help="What the hits are."

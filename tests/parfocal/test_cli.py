@@ -3,9 +3,12 @@ import sys
 
 import pytest
 
-from parfocal import registry
+from parfocal import config, registry
+from parfocal.catalogue import Catalogue
 from parfocal.cli import main
 from parfocal.errors import PluginMissing
+from parfocal.identifiers import record_id
+from parfocal.model import Image, Provenance
 
 
 def run(*arguments):
@@ -54,6 +57,43 @@ def test_wrong_use_gives_message_and_hint(folder, capsys, arguments, words):
 def test_unknown_option_is_a_usage_error(folder, capsys):
     assert run("harvest", "--nonsense") == 2
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.fixture
+def searchable(folder):
+    with Catalogue.open(config.load(None, environ={})) as catalogue:
+        catalogue.add(
+            Image(id=record_id("x", name), title=name, provenance=Provenance("x", name))
+            for name in ("mitosis", "hela", "neither")
+        )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["-mitosis"], 2),
+        (["--count", "-hela", "--sort", "-date"], 2),
+        (["-d"], 3),
+        (["-hela -mitosis", "--level", "image"], 1),
+        (['-kv:"Gene Symbol"'], 3),
+        (["--", "-mitosis"], 2),
+        (["mitosis"], 1),
+        ([], 3),
+    ],
+)
+def test_a_query_may_begin_with_a_minus(searchable, capsys, arguments, count):
+    extra = [] if "--count" in arguments else ["--count"]
+    assert run("search", *extra, *arguments) == 0
+    assert capsys.readouterr().out == f"{count}\n"
+
+
+def test_options_of_a_search_are_still_checked(searchable, capsys):
+    assert run("search", "--nonsense", "-d") == 2
+    assert "--nonsense" in capsys.readouterr().err
+    assert run("search", "-d", "-e") == 2
+    assert run("search", "x", "--size") == 2
+    assert run("search", "-h") == 0
 
 
 def test_broken_configuration_stops_with_two(folder, capsys):
