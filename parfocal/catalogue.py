@@ -17,6 +17,7 @@ from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, RecordNotFound, StoreError
 from parfocal.fields import FIELDS, Field
+from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
 from parfocal.model import Image, Record, Viewer
@@ -71,7 +72,7 @@ class Catalogue:
         ``read_only`` refuses to make a store where none is.
         """
         path = settings.data_dir / "parfocal.sqlite"
-        if read_only and not path.exists():
+        if read_only and not (path.exists() and path.stat().st_size):
             raise StoreError(
                 "there is nothing here yet",
                 where=str(settings.data_dir),
@@ -175,10 +176,14 @@ class Catalogue:
 
     # -------------------------------------------------------------- search
 
+    def _readable_index(self) -> SearchIndex:
+        require_readable(self.settings.data_dir, "index", self.store, self.index)
+        return self.index
+
     def search(self, query: Query, viewer: Viewer) -> SearchAnswer:
         """Answer with a page of hits, exact totals, facets, and how the question was understood."""
         understood, expansions = understand(query, self.terms)
-        page = self.index.search(understood, viewer)
+        page = self._readable_index().search(understood, viewer)
         return SearchAnswer(
             total=page.total,
             levels=page.levels,
@@ -192,7 +197,7 @@ class Catalogue:
     def count(self, query: Query, viewer: Viewer) -> int:
         """Return the exact number of hits."""
         understood, _ = understand(query, self.terms)
-        return self.index.count(understood, viewer)
+        return self._readable_index().count(understood, viewer)
 
     def stream(self, query: Query, viewer: Viewer) -> Iterator[Hit]:
         """Yield every hit, in the query's order, else in order of first harvest."""
@@ -203,7 +208,7 @@ class Catalogue:
             asked = msgspec.structs.replace(
                 understood, sort=sort, size=_A_STREAMED_PAGE, facets=(), after=after
             )
-            page = self.index.search(asked, viewer)
+            page = self._readable_index().search(asked, viewer)
             yield from self._fill(page.matches, understood, viewer)
             if not page.next:
                 return
@@ -356,6 +361,7 @@ class Catalogue:
     ) -> Answer:
         """Run a SPARQL query over what the viewer may see; at most ``[graph] timeout`` seconds."""
         limit = self.settings.graph.timeout
+        require_readable(self.settings.data_dir, "graph", self.store, self.graph)
         return self.graph.query(text, viewer, accept=accept, timeout=min(timeout or limit, limit))
 
     def close(self) -> None:

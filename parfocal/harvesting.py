@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from parfocal.catalogue import Catalogue
 from parfocal.config import SourceSettings
+from parfocal.following import make_ready, restart
 from parfocal.interfaces import Projection, RecordStore
 from parfocal.lock import only_writer
 from parfocal.pipeline import Harvest, project
@@ -43,12 +44,18 @@ def harvest(
     settings = catalogue.settings
     wanted = [settings.source(name) for name in names] or list(settings.sources)
     with only_writer(settings.data_dir):
+        for name, part in _parts(catalogue):
+            make_ready(settings.data_dir, name, catalogue.store, part)
         runs = [_run_of(catalogue, each, progress) for each in wanted]
         with _followers(catalogue, progress):
             for each, run in zip(wanted, runs, strict=True):
                 yield run.run(
                     fingerprint=catalogue.fingerprint(each), full=full, allow_shrink=allow_shrink
                 )
+
+
+def _parts(catalogue: Catalogue) -> tuple[tuple[str, Projection], ...]:
+    return ("index", catalogue.index), ("graph", catalogue.graph)
 
 
 def _run_of(catalogue: Catalogue, source: SourceSettings, progress: Progress) -> Harvest:
@@ -70,7 +77,7 @@ def _followers(catalogue: Catalogue, progress: Progress) -> Iterator[None]:
 
     The work of both is mostly outside the interpreter's lock, so it costs the harvest little.
     """
-    parts = (("index", catalogue.index), ("graph", catalogue.graph))
+    parts = _parts(catalogue)
     ended, given_up = threading.Event(), threading.Event()
     with ThreadPoolExecutor(len(parts), thread_name_prefix="follow") as pool:
         followers: list[Future[None]] = [
@@ -116,8 +123,7 @@ def bring_up_to_date(catalogue: Catalogue, progress: Progress = _silent) -> None
 def rebuild(catalogue: Catalogue, parts: Sequence[str], progress: Progress = _silent) -> None:
     """Empty index or graph (``parts``) and project the whole log again."""
     with only_writer(catalogue.settings.data_dir):
-        if "index" in parts:
-            catalogue.index.clear()
-        if "graph" in parts:
-            catalogue.graph.clear()
+        for name, part in _parts(catalogue):
+            if name in parts:
+                restart(catalogue.settings.data_dir, name, catalogue.store, part)
         bring_up_to_date(catalogue, progress)

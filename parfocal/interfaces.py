@@ -173,6 +173,10 @@ class RecordStore(Protocol):
         """
         ...
 
+    def identity(self) -> str:
+        """Return a text that no other store has, made when the store was."""
+        ...
+
     def revision(self) -> int:
         """Return the number of the last change; 0 when empty."""
         ...

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x70617266  # "parf"
 
 _SCHEMA = """
@@ -41,6 +41,8 @@ CREATE TABLE problems(
 CREATE INDEX problems_by_source ON problems(source, id);
 CREATE INDEX problems_by_raw ON problems(raw) WHERE raw IS NOT NULL;
 CREATE TABLE journals(name TEXT PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE identity(value TEXT NOT NULL);
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));
 """
 
 

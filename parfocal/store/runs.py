@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from parfocal.store.upsert import now
-from parfocal.values import Counts, RunReport
+from parfocal.store.upsert import now, write_problems
+from parfocal.values import Counts, Problem, RunReport
 
 _COLUMNS = (
     "source, id, state, started, finished, new, changed, unchanged, tombstoned,"
@@ -109,6 +109,7 @@ def finish(
                 f"the source shows {live - len(gone)} of {live} records; nothing was tombstoned."
                 " If that is right, harvest again with --allow-shrink"
             )
+            write_problems(db, source, run, [Problem(source, message)], None)
         else:
             tombstoned = _tombstone(db, gone)
             db.execute(

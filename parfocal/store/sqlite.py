@@ -152,6 +152,11 @@ class SqliteStore:
             (id, after, until, limit),
         )
 
+    def identity(self) -> str:
+        """Return a text that no other store has, made when the store was."""
+        with self._reading() as db:
+            return str(db.execute("SELECT value FROM identity").fetchone()[0])
+
     def revision(self) -> int:
         """Return the number of the last change; 0 when empty."""
         with self._reading() as db:

@@ -64,6 +64,12 @@ class RecordStoreContract:
         assert store.get(study.id) == study
         assert store.get_many([picture.id, RecordId("s:none")]) == {picture.id: picture}
 
+    def test_identity_is_its_own_and_stays(self, store: RecordStore) -> None:
+        before = store.identity()
+        self.harvest(store, item("k", dataset("a")))
+        assert len(before) >= 16
+        assert store.identity() == before
+
     def test_missing_record_is_an_error(self, store: RecordStore) -> None:
         with pytest.raises(RecordNotFound):
             store.get(RecordId("s:none"))
@@ -129,6 +135,7 @@ class RecordStoreContract:
         report = self.harvest(store, *items[:left])
         assert report.counts.tombstoned == 0
         assert "allow-shrink" in report.message
+        assert report.problems == 1
         assert self.harvest(store, *items[:left], allow_shrink=True).counts.tombstoned == 5 - left
 
     def test_failed_walk_tombstones_nothing(self, store: RecordStore) -> None:
