@@ -7,7 +7,7 @@ Sources and repositories are async, stores and indexes sync. Each has a contract
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from parfocal.identifiers import Curie, RecordId
 from parfocal.model import Annotation, Record, Viewer
@@ -245,6 +245,15 @@ class Projection(Protocol):
 
     def close(self) -> None:
         """Release what is held."""
+        ...
+
+
+@runtime_checkable
+class SupportsCheck(Protocol):
+    """A projection that can find damage of what it keeps, without reading all of it."""
+
+    def check(self) -> None:
+        """Raise IndexUnavailable when it must be built anew."""
         ...
 
 

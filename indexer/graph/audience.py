@@ -21,14 +21,14 @@ import pyoxigraph as ox
 from msgspec import Struct
 
 from indexer.graph.addresses import INTERNAL
-from parfocal.errors import StoreCorrupt, StoreError, StoreFull
+from parfocal.errors import IndexUnavailable, ParfocalError, StoreError, StoreFull
 from parfocal.identifiers import RecordId, record_iri
 from parfocal.model import Viewer
 from parfocal.values import Change
 
 FORMAT = 3
 _BULK_BYTES = 256 * 1024
-_REBUILD = "parfocal reindex graph builds it anew from the record store"
+_REBUILD = "run: parfocal reindex graph"
 
 
 class State(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +130,9 @@ class Audience:
         if self._store is None:
             if self.state().revision == 0:
                 shutil.rmtree(self.folder / "store", ignore_errors=True)
+            elif not (self.folder / "store/CURRENT").is_file():
+                # The engine would begin an empty store, and what was applied would be missing.
+                raise unusable("its files are gone", self.folder)
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._store = ox.Store(str(self.folder / "store"))
@@ -137,16 +140,25 @@ class Audience:
                 raise self._failure(error) from error
         return self._store
 
-    def _failure(self, error: OSError | RuntimeError) -> StoreError:
+    def check(self) -> None:
+        """Open what was applied, and what readers see; IndexUnavailable when it is damaged."""
+        state = self.state()
+        if state.revision == 0:
+            return
+        self._opened()
+        try:
+            ox.Store.read_only(str(self.folder / state.checkpoint))
+        except (OSError, RuntimeError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError | RuntimeError) -> ParfocalError:
         try:
             full = shutil.disk_usage(self.folder).free < 1 << 20
         except OSError:
             full = False
         if full:
             return StoreFull("no space is left for the graph", where=str(self.folder))
-        return StoreCorrupt(
-            f"the graph cannot be used: {str(error)[:200]}", where=str(self.folder), hint=_REBUILD
-        )
+        return unusable(str(error), self.folder)
 
     def clear(self) -> None:
         """Remove everything, whatever state it is in."""
@@ -156,6 +168,13 @@ class Audience:
     def close(self) -> None:
         """Release the store."""
         self._store = None
+
+
+def unusable(reason: str, folder: Path) -> IndexUnavailable:
+    """Return the error of a graph whose files are damaged or gone."""
+    return IndexUnavailable(
+        f"the graph cannot be used: {reason[:200]}", where=str(folder), hint=_REBUILD
+    )
 
 
 def _name(groups: frozenset[str]) -> str:

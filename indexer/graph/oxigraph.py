@@ -19,10 +19,10 @@ from typing import Any
 
 from indexer.graph import sparql_guard
 from indexer.graph.addresses import INTERNAL
-from indexer.graph.audience import Audience, Quads
-from indexer.graph.workers import Workers
+from indexer.graph.audience import Audience, Quads, unusable
+from indexer.graph.workers import WorkerDied, Workers
 from parfocal.config import Settings
-from parfocal.errors import SparqlRefused, SparqlTimeout, StoreCorrupt, StoreError, StoreLocked
+from parfocal.errors import SparqlRefused, SparqlTimeout, StoreError, StoreLocked
 from parfocal.identifiers import RecordId
 from parfocal.model import PREFIXES, Viewer
 from parfocal.rdf import quads
@@ -31,6 +31,7 @@ from parfocal.values import Answer, Change
 MAX_ANSWER_BYTES = 100 * 1024 * 1024
 _BATCH_BYTES = 40 * 1024 * 1024  # larger batches load faster, but need more memory
 _ATTEMPTS = 5
+_OPENING_SECONDS = 20.0
 
 
 class _Queries:
@@ -53,19 +54,30 @@ class _Queries:
             "memory_mb": self._memory_mb,
             "max_bytes": MAX_ANSWER_BYTES,
         }
-        head, content = self._workers.run(job, timeout)
+        try:
+            head, content = self._workers.run(job, timeout)
+        except SparqlTimeout as error:
+            if isinstance(error.__cause__, WorkerDied):
+                self._demand_whole(job)
+            raise
         if head.get("error") == "gone":
             return None
         if "error" in head:
-            raise _error(head, self._memory_mb)
+            raise _error(head, self._memory_mb, path)
         return Answer(content=content, media_type=head["media_type"], kind=head["kind"])
+
+    def _demand_whole(self, job: dict[str, Any]) -> None:
+        """Open the graph in a new process: a process also dies of damage under it."""
+        head, _ = self._workers.run({**job, "query": "ASK {}"}, _OPENING_SECONDS)
+        if head.get("error") == "damaged":
+            raise _error(head, self._memory_mb, job["path"])
 
     def close(self) -> None:
         if self._own:
             self._workers.close()
 
 
-def _error(head: dict[str, Any], memory_mb: int) -> Exception:
+def _error(head: dict[str, Any], memory_mb: int, path: str) -> Exception:
     less = "ask for less: add LIMIT or narrow the pattern"
     if head["error"] == "refused":
         return SparqlRefused(head["message"], where=head["where"], hint=head["hint"])
@@ -74,6 +86,8 @@ def _error(head: dict[str, Any], memory_mb: int) -> Exception:
         return SparqlTimeout(f"stopped: the answer is larger than {size} MiB", hint=less)
     if head["error"] == "memory":
         return SparqlTimeout(f"stopped: it needed more than {memory_mb} MiB of memory", hint=less)
+    if head["error"] == "damaged":
+        return unusable(head["message"], Path(path))
     return SparqlRefused(f"the query failed: {head['message']}")
 
 
@@ -157,6 +171,13 @@ class OxigraphStore:
             if folder not in known:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def check(self) -> None:
+        """Open everything once; IndexUnavailable when something on disk is damaged."""
+        with self._lock:
+            self._hold()
+            for audience in self._audiences:
+                audience.check()
+
     def clear(self) -> None:
         """Empty it, whatever state it is in."""
         with self._lock:
@@ -174,11 +195,7 @@ class OxigraphStore:
             answer = self._queries.run(audience.checkpoint(), sparql, accept, timeout)
             if answer is not None:
                 return answer
-        raise StoreCorrupt(
-            "the graph cannot be opened",
-            where=str(audience.folder),
-            hint="parfocal reindex graph builds it anew from the record store",
-        )
+        raise unusable("its files cannot be opened", audience.folder)
 
     def _audience_of(self, viewer: Viewer) -> Audience:
         """Return the widest audience that a viewer belongs to; one not yet filled counts last."""

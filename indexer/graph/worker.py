@@ -42,6 +42,10 @@ class CheckpointGone(Exception):
     """The checkpoint was removed before it could be held."""
 
 
+class CheckpointDamaged(Exception):
+    """The checkpoint's files are not what the engine wrote."""
+
+
 class _Bounded(io.RawIOBase):
     """Collects what is written, with the public address in it, up to a limit."""
 
@@ -74,11 +78,20 @@ class _Reader:
         self._store = ox.Store()
 
     def store(self, path: str) -> ox.Store:
-        if path != self._path:
-            self._release()
+        if path != self._path or self._is_replaced():
+            self.release()
             self._store = self._open(path) if path else ox.Store()
             self._path = path
         return self._store
+
+    def _is_replaced(self) -> bool:
+        """Whether another folder lies there now: a graph built anew counts from 1 again."""
+        if self._lease is None:
+            return False
+        try:
+            return not os.path.samestat(Path(self._path).stat(), os.fstat(self._lease))
+        except OSError:
+            return True
 
     def _open(self, path: str) -> ox.Store:
         if path.endswith(".nq"):
@@ -89,9 +102,12 @@ class _Reader:
             if (Path(path) / "CURRENT").exists():
                 return ox.Store.read_only(path)
         except OSError as error:
-            self._release()
+            self.release()
             raise CheckpointGone from error
-        self._release()
+        except RuntimeError as error:
+            self.release()
+            raise CheckpointDamaged(str(error)) from error
+        self.release()
         raise CheckpointGone
 
     def _loaded(self, path: str) -> ox.Store:
@@ -102,7 +118,7 @@ class _Reader:
             raise CheckpointGone from error
         return store
 
-    def _release(self) -> None:
+    def release(self) -> None:
         self._path, self._store = "", ox.Store()
         if self._lease is not None:
             os.close(self._lease)
@@ -188,9 +204,18 @@ def _run(job: dict[str, Any], reader: _Reader) -> tuple[dict[str, Any], bytes]:
         return {"error": "large"}, b""
     except MemoryError:
         return {"error": "memory"}, b""
-    except (ValueError, RuntimeError, OSError) as error:
-        return {"error": "failed", "message": str(error)[:500]}, b""
+    except (CheckpointDamaged, ValueError, RuntimeError, OSError) as error:
+        return _failed(error, reader), b""
     return {"kind": kind, "media_type": name}, content
+
+
+def _failed(error: Exception, reader: _Reader) -> dict[str, Any]:
+    """Tell a damaged graph from a query that cannot be answered."""
+    message = str(error)[:500]
+    damaged = isinstance(error, (CheckpointDamaged, OSError)) or message.startswith("Corruption")
+    if damaged:
+        reader.release()
+    return {"error": "damaged" if damaged else "failed", "message": message}
 
 
 def _watch(parent: int, deadline: list[float]) -> None:

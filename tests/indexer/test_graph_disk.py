@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from indexer.graph.oxigraph import OxigraphStore, open_graph
 from indexer.graph.workers import Workers
 from parfocal.config import Settings
-from parfocal.errors import SparqlTimeout, StoreCorrupt, StoreLocked
+from parfocal.errors import IndexUnavailable, SparqlTimeout, StoreLocked
 from parfocal.model import ANONYMOUS, Access, Viewer
 from parfocal.testing.graph import ENDLESS, rows, yes
 from parfocal.testing.records import LAB, all_samples, changes, image, private, study, well
@@ -145,13 +146,74 @@ def test_a_damaged_store_says_so_and_is_built_anew(store, settings, tmp_path, wo
     for file in (tmp_path / "graph/public/store").glob("*"):
         file.write_bytes(b"damaged")
     broken = OxigraphStore(settings, workers)
-    with pytest.raises(StoreCorrupt) as caught:
+    with pytest.raises(IndexUnavailable) as caught:
         broken.apply([Change(revision=2, seq=2, id=image().id, record=image())], 2)
-    assert "reindex" in caught.value.hint
+    assert caught.value.hint == "run: parfocal reindex graph"
     broken.clear()
     broken.apply(changes(study()), 1)
     assert yes(broken, "ASK { ?s ?p ?o }")
     broken.close()
+
+
+def checkpoint_files(path):
+    return sorted(path.glob("graph/public/checkpoint-*/*.sst"))
+
+
+def many():
+    """So many quads that they lie in files of their own."""
+    records = (msgspec.structs.replace(image(), id=f"lab:m{n}") for n in range(400))
+    return changes(study(), *records)
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_a_damaged_checkpoint_is_no_mistake_of_the_query(store, tmp_path, asked_before):
+    store.apply(many(), 500)
+    if asked_before:
+        assert yes(store, "ASK { ?s ?p ?o }")
+        store.close()
+    for file in checkpoint_files(tmp_path):
+        file.write_text("x\n")
+    with pytest.raises(IndexUnavailable, match="the graph cannot be used") as caught:
+        rows(store, COUNT)
+    assert (caught.value.exit_code, caught.value.hint) == (4, "run: parfocal reindex graph")
+    with pytest.raises(IndexUnavailable):
+        store.check()
+    store.clear()
+    store.apply(many(), 500)
+    store.check()
+    assert yes(store, "ASK { ?s ?p ?o }")
+
+
+def test_damage_under_a_running_query_process_is_found(store, tmp_path):
+    store.apply(many(), 500)
+    assert yes(store, "ASK { ?s ?p ?o }")
+    for file in checkpoint_files(tmp_path):
+        with file.open("r+b") as opened:
+            opened.write(b"x" * file.stat().st_size)
+    failed = []
+    for query in (COUNT, "SELECT * { ?s ?p ?o }"):
+        try:
+            rows(store, query)
+        except IndexUnavailable as error:
+            failed.append(error.hint)
+    assert failed == ["run: parfocal reindex graph"] * 2
+    store.clear()
+    store.apply(many(), 500)
+    assert len(rows(store, "SELECT ?r { ?r a ome:Image }")) == 400
+
+
+def test_a_store_that_is_gone_is_not_begun_anew(store, settings, tmp_path, workers):
+    store.apply(changes(study()), 1)
+    store.close()
+    shutil.rmtree(tmp_path / "graph/public/store")
+    again = OxigraphStore(settings, workers)
+    with pytest.raises(IndexUnavailable, match="gone"):
+        again.apply([Change(revision=2, seq=2, id=image().id, record=image())], 2)
+    again.close()
+
+
+def test_an_empty_store_passes_its_check(store):
+    store.check()
 
 
 def test_a_damaged_state_means_building_anew(store, settings, tmp_path):

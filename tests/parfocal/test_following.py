@@ -49,6 +49,18 @@ def test_a_lost_store_leaves_nothing_of_the_old_one_behind(settings):
     assert seen(private, Viewer(frozenset({"lab"}))) == (3, 3)
 
 
+def test_a_harvest_tells_of_a_damaged_graph_even_if_nothing_changed(settings):
+    run(settings())
+    for file in settings().data_dir.glob("graph/public/checkpoint-*/*.sst"):
+        file.write_text("x\n")
+    with pytest.raises(IndexUnavailable, match="the graph cannot be used") as caught:
+        run(settings())
+    assert caught.value.hint == "run: parfocal reindex graph"
+    with Catalogue.open(settings()) as catalogue:
+        rebuild(catalogue, ["graph"])
+    assert seen(settings()) == (3, 3)
+
+
 def test_reading_with_another_stores_index_is_refused(settings):
     run(settings())
     lose_store(settings())
