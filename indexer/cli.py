@@ -21,16 +21,17 @@ from parfocal.printing import print_json, print_table
 from parfocal.query_text import parse_query
 from parfocal.shapes import search_answer
 
-# What a format means for solutions and, behind it, what a graph is written as; or the reverse.
-_ACCEPT = {
-    "csv": "text/csv, text/turtle;q=0.5",
-    "tsv": "text/tab-separated-values, text/turtle;q=0.5",
-    "json": "application/sparql-results+json, application/ld+json;q=0.5",
-    "xml": "application/sparql-results+xml, application/rdf+xml;q=0.5",
-    "turtle": "text/turtle, text/csv;q=0.5",
-    "ntriples": "application/n-triples, text/csv;q=0.5",
-    "jsonld": "application/ld+json, application/sparql-results+json;q=0.5",
+# What a format may be written as: solutions, a graph, or whichever of both the answer is.
+_FORMATS = {
+    "csv": ("text/csv",),
+    "tsv": ("text/tab-separated-values",),
+    "json": ("application/sparql-results+json", "application/ld+json"),
+    "xml": ("application/sparql-results+xml", "application/rdf+xml"),
+    "turtle": ("text/turtle",),
+    "ntriples": ("application/n-triples",),
+    "jsonld": ("application/ld+json",),
 }
+_USUAL = ("text/csv", "text/turtle")
 
 _LEVELS = {"study": "studies", "container": "data sets", "image": "images"}
 _groups = click.option(
@@ -187,10 +188,8 @@ def show(settings: Settings, id: str, form: str, as_json: bool, groups: tuple[st
 @click.option(
     "--format",
     "form",
-    default="csv",
-    show_default=True,
-    type=click.Choice(list(_ACCEPT)),
-    help="Result format; a graph is printed as Turtle unless asked otherwise.",
+    type=click.Choice(list(_FORMATS)),
+    help="Result format; by default csv, or turtle for a graph.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print SPARQL results as JSON.")
 @click.option(
@@ -202,16 +201,26 @@ def sparql(
     settings: Settings,
     query: str | None,
     file: Path | None,
-    form: str,
+    form: str | None,
     as_json: bool,
     timeout: float | None,
     groups: tuple[str, ...],
 ) -> None:
     """Run a SPARQL query."""
     text = _sparql_text(query, file)
-    accept = _ACCEPT["json" if as_json else form]
+    form = "json" if as_json else form
+    types = _FORMATS[form] if form else _USUAL
     with Catalogue.open(settings, read_only=True) as catalogue:
-        answer = catalogue.sparql(text, Viewer(frozenset(groups)), accept=accept, timeout=timeout)
+        answer = catalogue.sparql(
+            text, Viewer(frozenset(groups)), accept=", ".join(types), timeout=timeout
+        )
+    if answer.media_type not in types:
+        what, possible = (
+            ("a graph", "turtle, ntriples, jsonld, json, xml")
+            if answer.kind == "graph"
+            else ("solutions", "csv, tsv, json, xml")
+        )
+        raise ConfigError(f"{what} cannot be printed as {form}", hint=f"use one of: {possible}")
     sys.stdout.buffer.write(answer.content.rstrip(b"\r\n") + b"\n")
 
 

@@ -69,6 +69,51 @@ def test_other_bodies_and_parameters_are_refused(client):
     assert body.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("query", "given", "status", "hint"),
+    [
+        (SELECT, {"query_string": {"format": "turtle"}}, 400, "csv"),
+        (SELECT, {"query_string": {"format": "jsonld"}}, 400, "csv"),
+        (GRAPH, {"query_string": {"format": "csv"}}, 400, "turtle"),
+        (SELECT, {"headers": {"Accept": "image/png"}}, 406, "csv"),
+        (SELECT, {"headers": {"Accept": "text/turtle"}}, 406, "csv"),
+        (GRAPH, {"headers": {"Accept": "text/csv, text/turtle;q=0"}}, 406, "turtle"),
+    ],
+)
+def test_a_form_that_cannot_be_given_is_not_replaced(client, query, given, status, hint):
+    answer = client.post("/sparql", data=query, content_type="application/sparql-query", **given)
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert hint in answer.json["hint"]
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "kind"),
+    [
+        (SELECT, "application/json", "application/sparql-results+json"),
+        (SELECT, "image/png, */*;q=0.1", "application/sparql-results+json"),
+        (SELECT, "text/turtle, text/*;q=0.5", "text/csv"),
+        (GRAPH, "text/plain", "application/n-triples"),
+        (GRAPH, "application/json", "application/ld+json"),
+        ("ASK { ?s ?p ?o }", "text/xml", "application/sparql-results+xml"),
+    ],
+)
+def test_general_types_are_answered(client, query, accept, kind):
+    answer = client.get("/sparql", query_string={"query": query}, headers={"Accept": accept})
+    assert (answer.status_code, answer.mimetype) == (200, kind)
+
+
+@pytest.mark.parametrize("name", ["default-graph-uri", "named-graph-uri"])
+def test_graphs_are_chosen_in_the_query(client, name):
+    given = {"query": SELECT, name: "urn:a"}
+    for answer in (
+        client.get("/sparql", query_string=given),
+        client.post("/sparql", data=given),
+        client.post(f"/sparql?{name}=a", data=SELECT, content_type="application/sparql-query"),
+    ):
+        assert (answer.status_code, answer.json["parameter"]) == (400, name)
+        assert "FROM NAMED" in answer.json["hint"]
+
+
 def test_people_get_a_page(client):
     empty = client.get("/sparql", headers=BROWSER)
     assert (empty.status_code, empty.mimetype) == (200, "text/html")

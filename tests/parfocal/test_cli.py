@@ -96,6 +96,36 @@ def test_options_of_a_search_are_still_checked(searchable, capsys):
     assert run("search", "-h") == 0
 
 
+SELECT = "SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }"
+GRAPH = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o } LIMIT 1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begin"),
+    [
+        ([SELECT], "n"),
+        ([GRAPH], ""),
+        ([SELECT, "--json"], "{"),
+        ([GRAPH, "--json"], "["),
+        ([GRAPH, "--format", "ntriples"], "<"),
+        ([SELECT, "--format", "xml"], "<?xml"),
+    ],
+)
+def test_sparql_prints_what_was_asked_for(searchable, capfdbinary, arguments, begin):
+    assert run("sparql", *arguments) == 0
+    assert capfdbinary.readouterr().out.decode().startswith(begin)
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "hint"), [(SELECT, "turtle", "csv, tsv"), (GRAPH, "csv", "turtle, ntriples")]
+)
+def test_sparql_replaces_no_format(searchable, capsys, query, form, hint):
+    assert run("sparql", query, "--format", form) == 2
+    err = capsys.readouterr().err
+    assert f"cannot be printed as {form}" in err
+    assert hint in err
+
+
 def test_broken_configuration_stops_with_two(folder, capsys):
     (folder / "parfocal.toml").write_text("colour = 1")
     assert run("sources", "list") == 2
