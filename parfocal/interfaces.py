@@ -308,3 +308,15 @@ class Repository(Protocol):
     async def discard(self, reservation: Reservation) -> None:
         """Remove what is not public."""
         ...
+
+
+@runtime_checkable
+class SupportsVerify(Protocol):
+    """A deposit target that can look whether what was released is still there, unaltered."""
+
+    async def verify(self, reservation: Reservation, digest: str) -> tuple[str, ...] | None:
+        """Return the paths of missing and altered files; None when the whole package is gone.
+
+        ``digest`` is the released package's, the SHA-256 of its manifest.
+        """
+        ...

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
@@ -21,7 +22,7 @@ from publish.contents import is_folder
 from publish.draft import Draft, read_draft
 from publish.draft_text import write_draft
 from publish.prefill import draft_of_folder, draft_of_records
-from publish.workflow import Journal, journal_of, journals, propose
+from publish.workflow import Journal, journal_of, journals, propose, state_of
 from publish.workflow import publish as publish_now
 
 _groups = click.option(
@@ -174,9 +175,13 @@ def run(
 
 
 def _teller() -> Callable[[str, str], None]:
-    if not sys.stderr.isatty():
-        return lambda step, message: None
-    return lambda step, message: click.echo(f"{step:<8} {message}", err=True)
+    shown = sys.stderr.isatty()
+
+    def tell(step: str, message: str) -> None:
+        if shown or step == "restore":
+            click.echo(f"{step:<8} {message}", err=True)
+
+    return tell
 
 
 def _print_plan(plan: dict[str, Any], as_json: bool) -> None:
@@ -193,11 +198,11 @@ def _print_plan(plan: dict[str, Any], as_json: bool) -> None:
 def status(settings: Settings, draft: Path | None, as_json: bool) -> None:
     """Say how far publications have come: of one draft, or all."""
     with Catalogue.open(settings, read_only=True) as catalogue:
-        found = _journals(catalogue, draft)
+        found = [(each, state_of(catalogue, each)) for each in _journals(catalogue, draft)]
     if as_json:
-        print_json(found)
+        print_json([{**msgspec.structs.asdict(j), "state": state} for j, state in found])
         return
-    rows = [(j.key, "published" if j.is_done else f"after {j.step}", *_place(j)) for j in found]
+    rows = [(j.key, state, *_place(j)) for j, state in found]
     print_table(("key", "state", "DOI", "address", "updated", "title"), rows)
 
 

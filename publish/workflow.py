@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from parfocal import registry
 from parfocal.catalogue import Catalogue
-from parfocal.errors import CheckFailed, PublishError
+from parfocal.errors import CheckFailed, PluginMissing, PublishError
 from parfocal.formats import JSON_LD
-from parfocal.interfaces import Repository
+from parfocal.interfaces import Repository, SupportsVerify
 from parfocal.lock import only_writer
 from parfocal.model import Viewer
 from parfocal.values import Finding, Publication, Reservation
@@ -32,6 +32,7 @@ from publish.package import Package, build
 
 PREFIX = "publish/"
 STEPS = ("check", "reserve", "package", "upload", "release")
+_NAMED = 10
 Tell = Callable[[str, str], None]
 
 
@@ -60,7 +61,11 @@ def propose(
     """Look at everything that a draft would publish: the proposal, and what checks found."""
     contents = gather(catalogue, draft, viewer)
     proposal = Proposal(draft, contents, catalogue.settings.publish)
-    return proposal, run_checks(proposal)
+    refused = _refusal(journal_of(catalogue, draft.key), draft)
+    if refused is None:
+        return proposal, run_checks(proposal)
+    finding = Finding("published", "key", refused.message, refused.hint, "error")
+    return proposal, (finding, *run_checks(proposal))
 
 
 def open_repository(catalogue: Catalogue, target: str) -> Repository:
@@ -81,6 +86,47 @@ def journal_of(catalogue: Catalogue, key: str) -> Journal | None:
     return None if found is None else msgspec.convert(found, Journal)
 
 
+def state_of(catalogue: Catalogue, journal: Journal) -> str:
+    """Say how far a publication has come: after a step, published, and then missing or altered.
+
+    What was published is looked at where the target can do so, which reads all its files.
+    """
+    if journal.publication is None:
+        return f"after {journal.step}"
+    try:
+        repository = open_repository(catalogue, journal.target)
+    except PluginMissing:
+        return "published"
+    with _disk(catalogue.settings.publish.folder):
+        wrong = asyncio.run(_verified(repository, journal))
+    if wrong is None:
+        return "missing"
+    return "altered" if wrong else "published"
+
+
+async def _verified(repository: Repository, journal: Journal) -> tuple[str, ...] | None:
+    """Return what is wrong with a published package; None when it is gone."""
+    if journal.reservation is None or not isinstance(repository, SupportsVerify):
+        return ()
+    return await repository.verify(journal.reservation, journal.package)
+
+
+def _refusal(found: Journal | None, draft: Draft) -> CheckFailed | None:
+    """Say why a draft may no longer be published under its key, by how far that has come."""
+    if found is None or found.digest == draft.digest:
+        return None
+    if found.is_done:
+        message = f"the key {found.key} is published already, and the draft has changed since"
+        hint = "give the draft another key and version to publish it as a new data set"
+        return CheckFailed(message, hint=hint)
+    if found.step == "upload":
+        # A release may have begun: what was uploaded may be out, and must not be replaced.
+        message = f"the release of {found.key} was interrupted, and the draft has changed since"
+        hint = "undo the changes and run again, then publish them under another key"
+        return CheckFailed(message, hint=hint)
+    return None
+
+
 def publish(
     catalogue: Catalogue,
     draft: Draft,
@@ -92,7 +138,9 @@ def publish(
 ) -> Publication:
     """Publish a draft, or go on where an interrupted run was; what is out already is returned.
 
-    CheckFailed before anything is written, DepositRefused or DepositUnavailable by the target.
+    A published package that is gone is built again under its key and DOI; PublishError when one was
+    altered. CheckFailed before anything is written, DepositRefused or DepositUnavailable by the
+    target.
     """
     _demand_key(draft)
     folder = catalogue.settings.data_dir / "publish" / draft.key
@@ -161,15 +209,9 @@ class _Run:
             raise CheckFailed(message, hint="go on with that target, or give another key")
         if found.digest == self.draft.digest:
             return found
-        if found.is_done:
-            message = f"the key {found.key} is published already, and the draft has changed since"
-            hint = "give the draft another key and version to publish it as a new data set"
-            raise CheckFailed(message, hint=hint)
-        if found.step == "upload":
-            # A release may have begun: what was uploaded may be out, and must not be replaced.
-            message = f"the release of {found.key} was interrupted, and the draft has changed since"
-            hint = "undo the changes and run again, then publish them under another key"
-            raise CheckFailed(message, hint=hint)
+        refused = _refusal(found, self.draft)
+        if refused is not None:
+            raise refused
         return msgspec.structs.replace(fresh, reservation=found.reservation)
 
     def _write(self, step: str, message: str, **changes: Any) -> None:
@@ -185,14 +227,29 @@ class _Run:
 
     async def go(self) -> Publication:
         """Do what is not done yet."""
-        if self.journal.publication is not None:
-            return self.journal.publication
+        if self.journal.publication is not None and self.journal.step == "release":
+            if await self._is_there():
+                return self.journal.publication
+            self.tell("restore", "the published package is gone; it is built again")
         reservation = self.journal.reservation
         if self.journal.step != "upload" or reservation is None:
             reservation = await self._prepare()
         publication = await self.repository.release(reservation)
         self._write("release", publication.url, publication=publication)
         return publication
+
+    async def _is_there(self) -> bool:
+        """Whether the published package is still at the target; PublishError when altered."""
+        wrong = await _verified(self.repository, self.journal)
+        if wrong:
+            more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+            raise PublishError(
+                f"the published package was altered: {', '.join(wrong[:_NAMED])}{more}",
+                where=self.journal.publication.url if self.journal.publication else "",
+                hint="bring these files back from a backup, or move the package away"
+                " and run the same command: it is built again",
+            )
+        return wrong is not None
 
     async def _prepare(self) -> Reservation:
         """Do everything that leaves nothing public."""

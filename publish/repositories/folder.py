@@ -116,6 +116,21 @@ class Folder:
             self.registrar.publish(reservation.doi, metadata, url)
         return Publication(NAME, key, reservation.doi, url)
 
+    async def verify(self, reservation: Reservation, digest: str) -> tuple[str, ...] | None:
+        """Compare all files of a released package with its manifest; added files do not count."""
+        return await asyncio.to_thread(self._verify, reservation.identifier, digest)
+
+    def _verify(self, key: str, digest: str) -> tuple[str, ...] | None:
+        place = self.place(key)
+        if not place.is_dir():
+            return None
+        manifest = place / MANIFEST
+        if not manifest.is_file() or _digest(manifest) != digest:
+            return (MANIFEST,)  # nothing that it says can be trusted
+        lines = manifest.read_text(encoding="utf-8").split("\n")
+        listed = (line.split("  ", 1) for line in lines if line)
+        return tuple(path for wanted, path in listed if not _holds(place / path, wanted))
+
     async def discard(self, reservation: Reservation) -> None:
         """Remove what was built and the draft DOI; a released package stays."""
         await asyncio.to_thread(self._discard, reservation)
@@ -132,6 +147,10 @@ def _digest(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _holds(path: Path, digest: str) -> bool:
+    return not path.is_symlink() and path.is_file() and _digest(path) == digest
 
 
 def _is_same(target: Path, file: PackageFile) -> bool:

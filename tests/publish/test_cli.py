@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
-from parfocal.errors import CheckFailed, ConfigError, ParfocalError, RecordNotFound
+from parfocal.errors import CheckFailed, ConfigError, ParfocalError, PublishError, RecordNotFound
 from publish.cli import publish
 from publish.draft import read_draft
 
@@ -62,6 +63,35 @@ def test_same_records_get_the_same_key(run: Run, tmp_path: Path) -> None:
     run("draft", "disk:spindles", "-o", "a.toml")
     run("draft", "disk:spindles", "-o", "b.toml")
     assert read_draft(tmp_path / "a.toml") == read_draft(tmp_path / "b.toml")
+
+
+def test_check_finds_what_run_refuses(run: Run, tmp_path: Path) -> None:
+    run("draft", "disk:spindles", "-o", "d.toml")
+    run("run", "d.toml")
+    draft = tmp_path / "d.toml"
+    changed = draft.read_text().replace("Spindles of dividing cells", "A better title", 1)
+    draft.write_text(changed)
+    done = run("check", "d.toml")
+    assert done.exit_code == 2
+    words = "is published already, and the draft has changed since"
+    assert words in done.output
+    assert json.loads(run("check", "d.toml", "--json").output)["ok"] is False
+    with pytest.raises(CheckFailed, match=words):
+        run("run", "d.toml")
+
+
+def test_status_and_run_tell_what_became_of_a_package(run: Run, tmp_path: Path) -> None:
+    run("draft", "disk:spindles", "-o", "d.toml")
+    run("run", "d.toml")
+    package = next((tmp_path / "published").iterdir())
+    (package / "README.md").write_text("another")
+    assert " altered " in run("status").output
+    with pytest.raises(PublishError, match=r"altered: README\.md"):
+        run("run", "d.toml")
+    shutil.rmtree(package)
+    assert json.loads(run("status", "--json").output)[0]["state"] == "missing"
+    assert "gone; it is built again" in run("run", "d.toml").output
+    assert " published " in run("status").output
 
 
 def test_draft_of_a_folder_says_what_is_missing(run: Run, disk: Path, tmp_path: Path) -> None:

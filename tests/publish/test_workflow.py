@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from parfocal.catalogue import Catalogue
-from parfocal.errors import PublishError, StoreLocked
+from parfocal.config import Settings
+from parfocal.errors import CheckFailed, PublishError, StoreLocked
 from parfocal.lock import only_writer
 from parfocal.model import ANONYMOUS, Viewer
 from publish.draft import Draft
 from publish.repositories.folder import Folder
-from publish.workflow import journal_of, publish
+from publish.workflow import journal_of, publish, state_of
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -88,6 +92,68 @@ def test_second_run_changes_nothing(catalogue: Catalogue, draft: Draft, tmp_path
     assert journal is not None
     assert journal.is_done
     assert journal.step == "release"
+
+
+def test_a_package_that_is_gone_is_built_again(
+    catalogue: Catalogue, draft: Draft, tmp_path: Path
+) -> None:
+    first = publish(catalogue, draft, ANONYMOUS)
+    before = tree(tmp_path / "published")
+    shutil.rmtree(tmp_path / "published" / draft.key)
+    assert state(catalogue, draft) == "missing"
+    told: list[str] = []
+    again = publish(catalogue, draft, ANONYMOUS, tell=lambda step, message: told.append(message))
+    assert again == first
+    assert told[0] == "the published package is gone; it is built again"
+    assert tree(tmp_path / "published") == before
+    assert state(catalogue, draft) == "published"
+
+
+def test_a_package_that_is_gone_keeps_its_doi(
+    catalogue: Catalogue,
+    settings_of: Callable[..., Settings],
+    draft: Draft,
+    doi_options: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    catalogue.close()
+    with Catalogue.open(settings_of(**doi_options)) as catalogue:
+        first = publish(catalogue, draft, ANONYMOUS)
+        shutil.rmtree(tmp_path / "published" / draft.key)
+        changed = msgspec.structs.replace(draft, title="A better title")
+        with pytest.raises(CheckFailed, match="published already"):
+            publish(catalogue, changed, ANONYMOUS)
+        assert publish(catalogue, draft, ANONYMOUS) == first
+        assert first.doi
+        assert (tmp_path / "published" / draft.key / "datacite.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "manifest-sha256.txt", "data/disk/spindles/a b#1.tif"]
+)
+@pytest.mark.parametrize("kind", ["changed", "removed", "link"])
+def test_an_altered_package_is_told_and_left_alone(
+    catalogue: Catalogue, draft: Draft, tmp_path: Path, name: str, kind: str
+) -> None:
+    publish(catalogue, draft, ANONYMOUS)
+    file = tmp_path / "published" / draft.key / name
+    content = file.read_bytes()
+    file.unlink()
+    if kind == "changed":
+        file.write_bytes(content + b" ")
+    elif kind == "link":
+        file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishError, match="was altered") as caught:
+        publish(catalogue, draft, ANONYMOUS)
+    assert caught.value.message.endswith(f": {name}")
+    assert "backup" in caught.value.hint
+    assert state(catalogue, draft) == "altered"
+
+
+def state(catalogue: Catalogue, draft: Draft) -> str:
+    journal = journal_of(catalogue, draft.key)
+    assert journal is not None
+    return state_of(catalogue, journal)
 
 
 def test_one_run_of_a_key_at_a_time(catalogue: Catalogue, draft: Draft, tmp_path: Path) -> None:
