@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parfocal.errors import IndexUnavailable, StoreError
-from parfocal.interfaces import Projection, RecordStore
+from parfocal.interfaces import Projection, RecordStore, SupportsCheck
 
 
 def _mark(data_dir: Path, name: str) -> Path:
@@ -46,6 +46,8 @@ def restart(data_dir: Path, name: str, store: RecordStore, part: Projection) -> 
 def make_ready(data_dir: Path, name: str, store: RecordStore, part: Projection) -> None:
     """Restart a projection that cannot be read, or that does not follow this store."""
     try:
+        if isinstance(part, SupportsCheck):
+            part.check()
         follows = part.revision() <= store.revision()
     except IndexUnavailable:
         follows = False

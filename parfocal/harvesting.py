@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from parfocal.catalogue import Catalogue
 from parfocal.config import SourceSettings
 from parfocal.following import make_ready, restart
-from parfocal.interfaces import Projection, RecordStore, SupportsCheck
+from parfocal.interfaces import Projection, RecordStore
 from parfocal.lock import only_writer
 from parfocal.pipeline import Harvest, project
 from parfocal.values import RunReport
@@ -107,8 +107,6 @@ def _follow(
         if store.revision() - projection.revision() >= _WORTH_A_COMMIT:
             project(store, projection, _shown(name, progress))
     if not given_up.is_set():
-        if isinstance(projection, SupportsCheck):
-            projection.check()  # even if there is nothing to apply, nobody else would look
         project(store, projection, _shown(name, progress))
 
 
