@@ -1,4 +1,4 @@
-"""``/healthz``: whether store, index and graph answer, and how far each has come."""
+"""``/healthz``: whether store, index and graph answer, and whether they are up to date."""
 
 from __future__ import annotations
 
@@ -13,26 +13,37 @@ from api.search import json_response
 from parfocal.errors import ParfocalError
 
 blueprint = Blueprint("health", __name__)
+PARTS = ("store", "index", "graph")
 log = logging.getLogger("parfocal.api")
 
 
-def _state(name: str, part: Any) -> dict[str, Any]:
+def _revision(name: str, part: Any) -> int | None:
     try:
-        return {"ok": True, "revision": part.revision()}
+        revision: int = part.revision()
     except (ParfocalError, OSError) as error:
         log.warning("health: %s: %s", name, error)
-        return {"ok": False, "revision": None}
+        return None
+    return revision
+
+
+def _state(revision: int | None, newest: int) -> str:
+    if revision is None:
+        return "unavailable"
+    return "ok" if revision >= newest else "behind"
 
 
 @blueprint.get("/healthz")
 def health() -> Response:
-    """Return the revision that each part has reached; 503 when one does not answer."""
+    """Return how each part is; 503 when one does not answer.
+
+    Revisions stay inside: they would tell a stranger how many private records there are.
+    """
     parameters.refuse_unknown(())
     opened = catalogue()
-    parts = {name: _state(name, getattr(opened, name)) for name in ("store", "index", "graph")}
-    well = all(part["ok"] for part in parts.values())
-    behind = len({part["revision"] for part in parts.values()}) > 1
-    state = "failing" if not well else "behind" if behind else "ok"
-    response = json_response({"status": state, **parts}, 200 if well else 503)
+    reached = {name: _revision(name, getattr(opened, name)) for name in PARTS}
+    newest = reached["store"] or 0
+    parts = {name: _state(revision, newest) for name, revision in reached.items()}
+    state = next((bad for bad in ("unavailable", "behind") if bad in parts.values()), "ok")
+    response = json_response({"status": state, **parts}, 503 if state == "unavailable" else 200)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -167,9 +167,8 @@ def _answers(components: dict[str, Schema]) -> dict[str, Schema]:
 
 
 def _health() -> Schema:
-    part = table({"ok": {"type": "boolean"}, "revision": {"type": ["integer", "null"]}})
-    state = {"enum": ["ok", "behind", "failing"]}
-    return table({"status": state, "store": part, "index": part, "graph": part})
+    state = {"enum": ["ok", "behind", "unavailable"]}
+    return table({name: state for name in ("status", "store", "index", "graph")})
 
 
 def _rest(components: dict[str, Schema]) -> dict[str, Schema]:

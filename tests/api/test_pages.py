@@ -9,6 +9,8 @@ import pytest
 from api.app import create_app
 from parfocal.catalogue import Catalogue
 from parfocal.errors import IndexUnavailable
+from parfocal.identifiers import record_id
+from parfocal.model import Image, Provenance
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -151,8 +153,22 @@ def test_health_tells_what_does_not_answer():
         catalogue.__dict__["index"] = Broken(IndexUnavailable("no answer"))
         answer = create_app(catalogue).test_client().get("/healthz")
         assert answer.status_code == 503
-        assert answer.json["index"] == {"ok": False, "revision": None}
-        assert answer.json["store"]["ok"]
+        assert answer.json == {
+            "status": "unavailable",
+            "store": "ok",
+            "index": "unavailable",
+            "graph": "ok",
+        }
+
+
+def test_health_tells_what_is_behind_but_no_numbers():
+    with Catalogue.in_memory(
+        [Image(id=record_id("x", "1"), provenance=Provenance("x", "1"))]
+    ) as catalogue:
+        catalogue.index.clear()
+        answer = create_app(catalogue).test_client().get("/healthz")
+        assert answer.status_code == 200
+        assert answer.json == {"status": "behind", "store": "ok", "index": "behind", "graph": "ok"}
 
 
 def test_static_files_say_how_long_they_hold(client):
