@@ -19,6 +19,7 @@ from parfocal.identifiers import parse_record_id
 from parfocal.model import Viewer
 from parfocal.printing import print_json, print_table
 from parfocal.query_text import parse_query
+from parfocal.query_values import MAX_SIZE
 from parfocal.shapes import search_answer
 
 # What a format may be written as: solutions, a graph, or whichever of both the answer is.
@@ -73,7 +74,7 @@ class _Asking(click.Command):
 )
 @click.option("--sort", help="relevance, id, or a number or date field; -field for descending.")
 @click.option(
-    "--size", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Hits a page."
+    "--size", type=click.IntRange(0, MAX_SIZE), default=20, show_default=True, help="Hits a page."
 )
 @click.option("--after", help="Token of the next page.")
 @click.option(

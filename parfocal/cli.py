@@ -6,9 +6,10 @@ Settings, command groups by entry point, errors to message and exit code.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -52,6 +53,17 @@ class Commands(click.Group):
         except PluginMissing as error:
             return _missing(cmd_name, error)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; when the reader of its output goes away, that is the end of it."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is still in the buffer must go somewhere when the interpreter flushes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
 
 
 def _missing(name: str, error: PluginMissing) -> click.Command:
@@ -140,9 +152,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except ParfocalError as error:
         _print_error(error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except Exception as error:  # the outermost edge: a person never sees a traceback
         click.echo(
             f"parfocal: this should not have happened: {type(error).__name__}: {error}", err=True

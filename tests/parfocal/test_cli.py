@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -124,6 +125,20 @@ def test_sparql_replaces_no_format(searchable, capsys, query, form, hint):
     err = capsys.readouterr().err
     assert f"cannot be printed as {form}" in err
     assert hint in err
+
+
+@pytest.mark.parametrize("options", [["--format", "csv"], ["--all"], ["--size", "1000"], []])
+def test_a_reader_that_goes_away_is_no_failure(searchable, options):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "parfocal", "search", "", *options],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_broken_configuration_stops_with_two(folder, capsys):
