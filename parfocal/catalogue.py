@@ -187,7 +187,7 @@ class Catalogue:
         return SearchAnswer(
             total=page.total,
             levels=page.levels,
-            hits=tuple(self._fill(page.matches, understood, viewer)),
+            hits=tuple(self._fill(page.matches, hits.Filler(understood.where), viewer)),
             facets=self._labelled(page, viewer),
             where=understood.where,
             expansions=expansions,
@@ -203,25 +203,25 @@ class Catalogue:
         """Yield every hit, in the query's order, else in order of first harvest."""
         understood, _ = understand(query, self.terms)
         sort = understood.sort if understood.sort.by != "relevance" else Sort("id")
-        after = understood.after
+        after, filler = understood.after, hits.Filler(understood.where)
         while True:
             asked = msgspec.structs.replace(
                 understood, sort=sort, size=_A_STREAMED_PAGE, facets=(), after=after
             )
             page = self._readable_index().search(asked, viewer)
-            yield from self._fill(page.matches, understood, viewer)
+            yield from self._fill(page.matches, filler, viewer)
             if not page.next:
                 return
             after = page.next
 
-    def _fill(self, matches: Sequence[Match], query: Query, viewer: Viewer) -> Iterator[Hit]:
+    def _fill(self, matches: Sequence[Match], filler: hits.Filler, viewer: Viewer) -> Iterator[Hit]:
         records = self.store.get_many([match.id for match in matches])
         ancestors = Ancestors(self.store)
         for match in matches:
             record = records.get(match.id)
             if record is not None and record.access.visible_to(viewer):
                 above = hits.visible_ancestors(record, ancestors.of(record), viewer)
-                yield hits.fill(match, record, above, query.where, self.thumbnail_address(record))
+                yield filler.fill(match, record, above, self.thumbnail_address(record))
 
     def thumbnail_address(self, record: Record) -> str:
         """Return where a small picture of a record is.
@@ -347,9 +347,10 @@ class Catalogue:
             count = self._visible_records(name, viewer)
             if settings and private and viewer.groups.isdisjoint(settings.access):
                 continue
-            if settings is None and not count:
-                continue
             state = states.get(name, SourceState(name, 0))
+            # The records' own access decides too: a running server may have older settings.
+            if not count and (settings is None or state.records):
+                continue
             views.append(SourceView(name, settings.kind if settings else "", count, state))
         return tuple(views)
 

@@ -9,7 +9,7 @@ from parfocal.fields import FIELDS
 from parfocal.identifiers import curie_iri
 from parfocal.model import Annotation, Dataset, Record, Viewer, study_and_container
 from parfocal.query import Clause, Match
-from parfocal.reasons import reasons
+from parfocal.reasons import Explainer
 from parfocal.snippets import phrases_asked, snippet
 
 _INHERITED = frozenset(field.name for field in FIELDS if field.inherited)
@@ -48,32 +48,39 @@ def annotations_of(record: Record, ancestors: Sequence[Dataset]) -> tuple[HitAnn
     return tuple(own)
 
 
-def fill(
-    match: Match, record: Record, ancestors: Sequence[Dataset], where: Clause, thumbnail: str
-) -> Hit:
-    """Make a hit of a match: ``ancestors`` are those that the viewer may see."""
-    study, container = places(record, ancestors)
-    annotations = annotations_of(record, ancestors)
-    text, marks = snippet(record, phrases_asked(where))
-    return Hit(
-        id=record.id,
-        type=record.ome_type,
-        level=record.level,
-        title=record.title,
-        snippet=text,
-        marks=marks,
-        container=container,
-        study=study,
-        source=record.provenance.source,
-        annotations=annotations,
-        reasons=reasons(where, record, ancestors, annotations),
-        thumbnail=thumbnail,
-        links=record.links,
-        record=record,
-        score=match.score,
-        images=match.images,
-        best=match.best,
-    )
+class Filler:
+    """Makes hits of one query's matches; ``ancestors`` are those that the viewer may see."""
+
+    def __init__(self, where: Clause) -> None:
+        self._explainer = Explainer(where)
+        self._phrases = phrases_asked(where)
+
+    def fill(
+        self, match: Match, record: Record, ancestors: Sequence[Dataset], thumbnail: str
+    ) -> Hit:
+        """Make a hit of a match."""
+        study, container = places(record, ancestors)
+        annotations = annotations_of(record, ancestors)
+        text, marks = snippet(record, self._phrases)
+        return Hit(
+            id=record.id,
+            type=record.ome_type,
+            level=record.level,
+            title=record.title,
+            snippet=text,
+            marks=marks,
+            container=container,
+            study=study,
+            source=record.provenance.source,
+            annotations=annotations,
+            reasons=self._explainer.reasons(record, ancestors, annotations),
+            thumbnail=thumbnail,
+            links=record.links,
+            record=record,
+            score=match.score,
+            images=match.images,
+            best=match.best,
+        )
 
 
 def claims_label(term: str, annotations: Iterable[Annotation]) -> str:

@@ -34,9 +34,8 @@ def positive(clause: Clause) -> Iterator[Clause]:
 
 
 def _by_term(
-    terms: Iterable[str], asked: str, annotations: Sequence[HitAnnotation], field: str = ""
+    wanted: frozenset[str], asked: str, annotations: Sequence[HitAnnotation], field: str = ""
 ) -> Reason | None:
-    wanted = frozenset(terms)
     for found in annotations:
         claim = found.claim
         if claim.term in wanted and field in ("", claim.field):
@@ -94,31 +93,47 @@ def _by_pair(leaf: KeyMatch, record: Record) -> Reason | None:
     return None
 
 
+class Explainer:
+    """Says why records match a query; what all records share is prepared once."""
+
+    def __init__(self, where: Clause) -> None:
+        self._leaves = [
+            (leaf, frozenset(leaf.terms if isinstance(leaf, Concept | Terms | FieldIn) else ()))
+            for leaf in positive(where)
+        ]
+
+    def reasons(
+        self,
+        record: Record,
+        ancestors: Sequence[Dataset],
+        annotations: Sequence[HitAnnotation],
+    ) -> tuple[Reason, ...]:
+        """Return one reason for each part of the query that can be shown."""
+        believed = [found for found in annotations if found.claim.believed]
+        found = (
+            _by_term(terms, leaf.asked, annotations)
+            if isinstance(leaf, Terms)
+            else _reason(leaf, terms, record, ancestors, believed)
+            for leaf, terms in self._leaves
+        )
+        return tuple(dict.fromkeys(reason for reason in found if reason is not None))
+
+
 def _reason(
-    leaf: Clause, record: Record, ancestors: Sequence[Dataset], annotations: Sequence[HitAnnotation]
+    leaf: Clause,
+    terms: frozenset[str],
+    record: Record,
+    ancestors: Sequence[Dataset],
+    believed: Sequence[HitAnnotation],
 ) -> Reason | None:
-    believed = [found for found in annotations if found.claim.believed]
     match leaf:
         case Concept():
-            return _by_term(leaf.terms, leaf.text, believed) or _by_wording(leaf, record, ancestors)
-        case Terms():
-            return _by_term(leaf.terms, leaf.asked, annotations)
+            return _by_term(terms, leaf.text, believed) or _by_wording(leaf, record, ancestors)
         case FieldIn():
-            return _by_term(leaf.terms, leaf.label or leaf.field, believed, leaf.field)
+            return _by_term(terms, leaf.label or leaf.field, believed, leaf.field)
         case Phrase():
             return _by_words(leaf.text, tokens(leaf.text), record, ancestors)
         case KeyMatch():
             return _by_pair(leaf, record)
         case _:
             return None
-
-
-def reasons(
-    where: Clause,
-    record: Record,
-    ancestors: Sequence[Dataset],
-    annotations: Sequence[HitAnnotation],
-) -> tuple[Reason, ...]:
-    """Return why a record matches, one reason for each part of the query that can be shown."""
-    found = (_reason(leaf, record, ancestors, annotations) for leaf in positive(where))
-    return tuple(dict.fromkeys(reason for reason in found if reason is not None))

@@ -14,6 +14,8 @@ from parfocal.answers import Expansion, Hit, HitAnnotation, Place, Reason, Searc
 from parfocal.identifiers import native_of
 from parfocal.query import FacetValue, Query
 
+_TERMS_SHOWN = 200
+
 
 def _native(place: Place | None) -> str | None:
     return native_of(place.id) if place else None
@@ -63,6 +65,20 @@ def expansion(one: Expansion) -> dict[str, Any]:
     return msgspec.structs.asdict(one)
 
 
+def _shortened(value: Any) -> Any:
+    """Return an understood clause with long lists of terms cut; ``more_terms`` counts the rest."""
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    short = {name: _shortened(each) for name, each in value.items() if name != "terms"}
+    if "terms" in value:
+        short["terms"] = value["terms"][:_TERMS_SHOWN]
+        if len(value["terms"]) > _TERMS_SHOWN:
+            short["more_terms"] = len(value["terms"]) - _TERMS_SHOWN
+    return short
+
+
 def question(asked: Query, text: str | None, answer: SearchAnswer) -> dict[str, Any]:
     """Return the query as it was understood and expanded."""
     return {
@@ -71,7 +87,7 @@ def question(asked: Query, text: str | None, answer: SearchAnswer) -> dict[str, 
         "expand": asked.expand,
         "sort": {"by": asked.sort.by, "descending": asked.sort.descending},
         "size": asked.size,
-        "where": msgspec.to_builtins(answer.where),
+        "where": _shortened(msgspec.to_builtins(answer.where)),
         "expansions": [expansion(one) for one in answer.expansions],
     }
 

@@ -5,7 +5,7 @@ from parfocal.hits import annotations_of, visible_ancestors
 from parfocal.identifiers import Curie, RecordId
 from parfocal.model import Access, Annotation, Dataset, Image, KeyValue, Provenance, Viewer
 from parfocal.query import All, Concept, FieldIn, KeyMatch, Not, Terms, Token
-from parfocal.reasons import reasons
+from parfocal.reasons import Explainer
 from parfocal.snippets import phrases_asked, snippet
 
 HELA = Annotation(
@@ -26,7 +26,7 @@ def study(**fields):
 
 
 def why(where, image, *ancestors):
-    return reasons(where, image, ancestors, annotations_of(image, ancestors))
+    return Explainer(where).reasons(image, ancestors, annotations_of(image, ancestors))
 
 
 def test_a_term_explains_a_concept_with_its_evidence():
