@@ -131,6 +131,25 @@ def test_private_sources_are_not_listed_for_strangers():
         assert [view.name for view in catalogue.sources(LAB)] == ["hidden"]
 
 
+def test_a_source_whose_records_are_private_is_not_listed_whatever_older_settings_say():
+    settings = Settings.model_validate(
+        {
+            "sources": [
+                {"name": "new", "kind": "local", "path": "x"},
+                {"name": "was-public", "kind": "local", "path": "x"},
+            ]
+        }
+    )
+    record = Image(
+        id=RecordId("was-public:1"),
+        provenance=Provenance("was-public", "1"),
+        access=Access(("lab",)),
+    )
+    with Catalogue.in_memory([record], settings=settings) as catalogue:
+        assert [view.name for view in catalogue.sources(ANONYMOUS)] == ["new"]
+        assert [view.name for view in catalogue.sources(LAB)] == ["new", "was-public"]
+
+
 def test_reading_where_nothing_is_says_what_to_do(tmp_path):
     with pytest.raises(StoreError, match="nothing here yet") as caught:
         Catalogue.open(Settings(data_dir=tmp_path), read_only=True)
