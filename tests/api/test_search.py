@@ -99,6 +99,30 @@ def test_suggestions_find_something(client):
     assert client.get("/api/v1/suggest?q=").json == {"suggestions": []}
 
 
+@pytest.mark.parametrize(
+    ("beginning", "text", "field"),
+    [
+        ("mitotic hel", "HeLa", None),
+        ("cell_line:hel", "HeLa", "cell_line"),
+        ('mitotic organism:"mus m', "Mus musculus", "organism"),
+        ("(mouse OR hel", "HeLa", None),
+        ("mouse -hel", "HeLa", None),
+        ("organism:mouse hel", "HeLa", None),
+        ("nothing:hel", "HeLa", None),
+    ],
+)
+def test_the_last_part_is_completed(client, beginning, text, field):
+    found = client.get("/api/v1/suggest", query_string={"q": beginning}).json["suggestions"]
+    assert found
+    assert found[0]["text"].startswith(text)
+    assert field is None or {one["field"] for one in found} == {field}
+
+
+@pytest.mark.parametrize("beginning", ["   ", "hela ", '"', "(", "organism:", "a:b:c", "x AND "])
+def test_a_beginning_of_nothing_does_no_harm(client, beginning):
+    assert client.get("/api/v1/suggest", query_string={"q": beginning}).status_code == 200
+
+
 def test_fields_are_the_table(client):
     names = [field["name"] for field in client.get("/api/v1/fields").json["fields"]]
     assert {"organism", "container", "size_x"} <= set(names)
@@ -120,6 +144,8 @@ def test_fields_are_the_table(client):
         ("/api/v1/search?q=a%20AND", 400, {"position": 2, "length": 3}),
         ("/api/v1/search?q=nofield:x", 400, {"position": 0, "length": 7}),
         ("/api/v1/search?format=csv&after=x", 400, {"parameter": "after"}),
+        ("/api/v1/search?format=csv&facet=organism", 400, {"parameter": "facet"}),
+        ("/api/v1/search?format=jsonl&size=5", 400, {"parameter": "size"}),
         ("/api/v1/search?q=" + "a" * 10_001, 400, {"parameter": "q"}),
         ("/api/v1/search?q=" + "a" * 20_000, 414, {}),
         ("/api/v1/suggest?limit=51", 400, {"parameter": "limit"}),
