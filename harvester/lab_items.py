@@ -10,7 +10,7 @@ from harvester.tiff import TiffHeader
 from harvester.zarr_tree import Group, PlateGroup
 from parfocal.errors import SourceMalformed
 from parfocal.model import KeyValue
-from parfocal.values import RawItem
+from parfocal.values import Problem, RawItem
 
 
 class Place(Struct, frozen=True):
@@ -64,6 +64,12 @@ class GroupItem(Struct, frozen=True, tag="group"):
 
 
 Item = StudyItem | ContainerItem | FileItem | PlateItem | GroupItem
+
+
+def damage_of(path: str, header: TiffHeader) -> Problem:
+    """Return the problem of a file whose metadata can be read, but not all of its pixels."""
+    return Problem(path, header.damage, hint="the file is truncated or damaged; copy it again")
+
 
 _decoder: msgspec.msgpack.Decoder[Item] = msgspec.msgpack.Decoder(Item)
 _encoder = msgspec.msgpack.Encoder(order="sorted")

@@ -16,6 +16,7 @@ from harvester.lab_items import (
     Place,
     PlateItem,
     StudyItem,
+    damage_of,
 )
 from harvester.omexml import OmeDocument
 from harvester.sidecar import DatasetFacts
@@ -108,10 +109,8 @@ class Maker:
     # -------------------------------------------------------------- TIFF and OME-XML
 
     def _file(self, item: FileItem) -> Iterator[Record | Problem]:
-        if item.header is not None and not item.header.complete:
-            hint = "the file is truncated; copy it again"
-            reason = "pixels are missing at the end of the file"
-            yield Problem(item.path, reason, hint=hint, severity="warning")
+        if item.header is not None and item.header.damage:
+            yield damage_of(item.path, item.header)
         companion = omexml.metadata_file(item.xml) if item.xml else ""
         if item.header is not None and (not item.xml or companion):
             if companion:

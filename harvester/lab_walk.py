@@ -21,6 +21,7 @@ from harvester.lab_items import (
     Place,
     PlateItem,
     StudyItem,
+    damage_of,
     pack,
 )
 from harvester.sidecar import (
@@ -276,6 +277,8 @@ class Walk:
                 if item is not None:
                     yield from self._announce(path, context)
                     yield item
+            elif read[0] is not None and read[0].damage:
+                yield damage_of(file.name, read[0])  # another file of its set speaks for it
 
     def _file(
         self,

@@ -21,6 +21,7 @@ from parfocal.model import Channel, Quantity
 
 MAX_DESCRIPTION = 64 * 1024 * 1024
 MAX_PAGES = 100_000
+_OME_PAGES = 1000  # OME-XML says how many there are; so many are followed to find damage
 _MAX_ENTRIES = 4096
 _MAX_OFFSETS = 65_536
 _HEAD = 4096
@@ -30,12 +31,12 @@ _CODES: Final = {3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: 
 _WIDTH, _HEIGHT, _BITS, _DESCRIPTION = 256, 257, 258, 270
 _SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 277, 282, 283, 296
 _SOFTWARE, _DATE, _FORMAT = 305, 306, 339
-_DATA = ((273, 279), (324, 325))
+_DATA = (("strip", 273, 279), ("tile", 324, 325))
 _PRINT_RESOLUTIONS = {1, 72, 96, 100, 120, 144, 150, 200, 254, 300, 400, 600, 1200}
 
 
 class TiffHeader(Struct, frozen=True, omit_defaults=True):
-    """What the first page of a TIFF file says; not ``complete`` if pixels lie beyond the end."""
+    """What the first page of a TIFF file says; ``damage`` names what lies beyond the file's end."""
 
     width: int
     height: int
@@ -49,7 +50,7 @@ class TiffHeader(Struct, frozen=True, omit_defaults=True):
     description: bytes = b""
     software: str = ""
     date: str = ""
-    complete: bool = True
+    damage: str = ""
 
     @property
     def is_ome(self) -> bool:
@@ -57,6 +58,10 @@ class TiffHeader(Struct, frozen=True, omit_defaults=True):
         return b"OME" in self.description[:4096] and self.description.rstrip(b"\0 \r\n\t").endswith(
             b"OME>"
         )
+
+
+class _BeyondEnd(SourceMalformed):
+    """Something lies beyond the end of the file."""
 
 
 class _Reader:
@@ -72,7 +77,7 @@ class _Reader:
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         if offset + length > self.length:
-            raise SourceMalformed(
+            raise _BeyondEnd(
                 f"the file ends at byte {self.length}, but {length} bytes at {offset} belong to it",
                 hint="the file is truncated or damaged; copy it again",
             )
@@ -161,24 +166,50 @@ def _ratio(reader: _Reader, entry: Entry | None) -> float:
     return over / under if under else 0.0
 
 
-def _complete(reader: _Reader, entries: dict[int, Entry]) -> bool:
-    for offsets, lengths in _DATA:
-        if offsets in entries and lengths in entries:
+def _beyond(reader: _Reader, entries: dict[int, Entry], page: int) -> str:
+    """Name the first strip or tile of a page that lies beyond the end; "" when none does."""
+    end = f"beyond the end of the file, {reader.length:,} bytes"
+    for name, offsets, lengths in _DATA:
+        if offsets not in entries or lengths not in entries:
+            continue
+        try:
             starts = _integers(reader, entries[offsets], _MAX_OFFSETS)
             counts = _integers(reader, entries[lengths], _MAX_OFFSETS)
-            return all(a + b <= reader.length for a, b in zip(starts, counts, strict=False))
-    return True
+        except _BeyondEnd:
+            return f"the places of the {name}s of IFD {page} lie {end}"
+        for place, (start, count) in enumerate(zip(starts, counts, strict=False), 1):
+            if start + count > reader.length:
+                return f"{name} {place} of IFD {page} lies {end}"
+    return ""
 
 
-def _count_pages(reader: _Reader) -> int:
+def _follow(reader: _Reader, most: int) -> tuple[int, str]:
+    """Count the pages, and say what of the last one lies beyond the end."""
     seen: set[int] = set()
-    offset = reader.first
-    while offset and len(seen) < MAX_PAGES:
+    offset = last = reader.first
+    while offset and len(seen) < most:
         if offset in seen:
             raise SourceMalformed(f"the pages form a loop at byte {offset}")
         seen.add(offset)
-        offset = reader.next_page(offset)
-    return len(seen)
+        last = offset
+        try:
+            offset = reader.next_page(offset)
+        except _BeyondEnd as error:
+            raise _BeyondEnd(
+                f"IFD {len(seen)} at byte {offset:,} lies beyond the end of the file,"
+                f" {reader.length:,} bytes",
+                hint=error.hint,
+            ) from error
+    if last == reader.first:
+        return len(seen), ""
+    return len(seen), _beyond(reader, _entries(reader, last), len(seen))
+
+
+def _chain_damage(reader: _Reader) -> str:
+    try:
+        return _follow(reader, _OME_PAGES)[1]
+    except SourceMalformed as error:
+        return error.message
 
 
 def _read(reader: _Reader) -> TiffHeader:
@@ -199,12 +230,14 @@ def _read(reader: _Reader) -> TiffHeader:
         description=_text(reader, get(_DESCRIPTION), MAX_DESCRIPTION),
         software=_text(reader, get(_SOFTWARE), 65_536).decode("utf-8", "replace"),
         date=_text(reader, get(_DATE), 64).decode("ascii", "replace"),
-        complete=_complete(reader, entries),
+        damage=_beyond(reader, entries, 1),
     )
 
 
 def read_header(path: Path | str) -> TiffHeader:
     """Read the first page's tags of a TIFF file; pages are counted unless its text is OME-XML.
+
+    ``damage`` says what of the first or last page, or of the chain of pages, is cut off.
 
     Raises SourceMalformed for what is no TIFF file or is damaged, OSError when it cannot be opened.
     """
@@ -213,8 +246,9 @@ def read_header(path: Path | str) -> TiffHeader:
         reader = _Reader(descriptor)
         header = _read(reader)
         if header.is_ome:
-            return header
-        return replace(header, pages=_count_pages(reader))
+            return replace(header, damage=header.damage or _chain_damage(reader))
+        pages, damage = _follow(reader, MAX_PAGES)
+        return replace(header, pages=pages, damage=header.damage or damage)
     except struct.error as error:
         raise SourceMalformed(f"damaged TIFF header: {error}") from error
     finally:

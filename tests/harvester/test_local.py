@@ -298,6 +298,41 @@ def test_any_content_is_read_or_a_problem(tmp_path: Path, name: str, content: by
     assert "lab:study/good.tif" in records or any(p.item == "study" for p in problems)
 
 
+@pytest.mark.parametrize("kept", [0.15, 0.5, 0.99])
+def test_a_truncated_file_is_an_error_beside_its_record(tmp_path: Path, kept: float) -> None:
+    path = tmp_path / "set" / "cells.ome.tif"
+    write_tiff(tmp_path / "set" / "whole.tif")
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(4):
+            writer.write(
+                np.ones((128, 128), "uint8"), rowsperstrip=16, metadata=None, contiguous=False,
+                photometric="minisblack", description=ome_xml().encode(),
+            )  # fmt: skip
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    records, problems = harvest(tmp_path)
+    assert {"lab:set/cells.ome.tif", "lab:set/whole.tif"} <= set(records)
+    (problem,) = [one for one in problems if one.severity == "error"]
+    assert problem.item == "set/cells.ome.tif"
+    assert f"beyond the end of the file, {int(len(content) * kept):,} bytes" in problem.reason
+    assert "copy it again" in problem.hint
+
+
+def test_a_truncated_member_of_a_set_is_an_error(tmp_path: Path) -> None:
+    planes = "".join(
+        f'<TiffData FirstT="{n}"><UUID FileName="{name}">urn:uuid:{n}</UUID></TiffData>'
+        for n, name in enumerate(("a.ome.tif", "b.ome.tif"))
+    )
+    for name in ("a.ome.tif", "b.ome.tif"):
+        write_tiff(tmp_path / "set" / name, ome_xml(planes))
+    path = tmp_path / "set" / "b.ome.tif"
+    path.write_bytes(path.read_bytes()[:-9])
+    records, problems = harvest(tmp_path)
+    assert "lab:set/b.ome.tif" not in records
+    errors = [one.item for one in problems if one.severity == "error"]
+    assert errors == ["set/b.ome.tif"]
+
+
 @pytest.mark.corpus
 def test_every_file_of_the_corpus_is_read_or_a_problem(corpus: Path) -> None:
     records, problems = harvest(corpus / "ome")

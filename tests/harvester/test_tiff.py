@@ -28,7 +28,7 @@ def test_reads_what_tifffile_writes(tmp_path: Path, big: bool, order: str) -> No
     header = read_header(path)
     assert (header.width, header.height, header.pages, header.bits) == (20, 12, 5, 16)
     assert (header.description, header.software) == (b"words", "maker")
-    assert header.complete
+    assert header.damage == ""
     facts = facts_of(header)
     assert (facts.size_x, facts.size_y, facts.size_z, facts.date) == (20, 12, 5, "2020-02-03")
     assert (facts.pixel_type, facts.description) == ("uint16", "words")
@@ -66,7 +66,56 @@ def test_truncated_pixels_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((64, 64), "uint8"), metadata=None)
     path.write_bytes(path.read_bytes()[:-100])
-    assert not read_header(path).complete
+    size = path.stat().st_size
+    reason = f"strip 1 of IFD 1 lies beyond the end of the file, {size:,} bytes"
+    assert read_header(path).damage == reason
+
+
+OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">words</OME>'
+
+
+def pages(path: Path, *, ome: bool, count: int = 4) -> bytes:
+    """Write pages one after the other, each with several strips behind its tags."""
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(count):
+            writer.write(
+                np.ones((64, 64), "uint8"), rowsperstrip=8, metadata=None, contiguous=False,
+                photometric="minisblack", description=OME if ome else "",
+            )  # fmt: skip
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("ome", [True, False])
+def test_a_cut_in_the_last_page_is_found(tmp_path: Path, ome: bool) -> None:
+    path = tmp_path / "a.tif"
+    content = pages(path, ome=ome)
+    assert read_header(path).damage == ""
+    path.write_bytes(content[:-600])
+    header = read_header(path)
+    assert header.damage == (
+        f"strip 7 of IFD 4 lies beyond the end of the file, {len(content) - 600:,} bytes"
+    )
+    assert (header.width, header.height, header.is_ome) == (64, 64, ome)
+
+
+def test_a_cut_in_the_chain_of_pages_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    content = pages(path, ome=True)
+    cut = len(content) // 2
+    path.write_bytes(content[:cut])
+    header = read_header(path)
+    assert header.damage.startswith("IFD 3 at byte ")
+    assert header.damage.endswith(f"lies beyond the end of the file, {cut:,} bytes")
+    path.write_bytes(pages(path, ome=False)[:cut])
+    with pytest.raises(SourceMalformed, match=r"IFD 3 at byte .* lies beyond the end of the file"):
+        read_header(path)
+
+
+def test_a_cut_in_the_places_of_strips_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tags = (entry(256, 4, 1, 5), entry(257, 4, 1, 5), entry(273, 4, 9, 900), entry(279, 4, 9, 990))
+    path.write_bytes(classic(*tags))
+    assert "the places of the strips of IFD 1 lie beyond" in read_header(path).damage
 
 
 def entry(tag: int, kind: int, count: int, value: int) -> bytes:
