@@ -90,6 +90,7 @@ class _Asking(click.Command):
 @click.pass_obj
 def search(settings: Settings, /, text: str, **options: Any) -> None:
     """Search with the query language; docs/query.md explains it."""
+    _refuse_ignored(options)
     query = _query(text, options)
     viewer = Viewer(frozenset(options["groups"]))
     with Catalogue.open(settings, read_only=True) as catalogue:
@@ -106,6 +107,18 @@ def search(settings: Settings, /, text: str, **options: Any) -> None:
             print_json(search_answer(query, text, answer)) if options["as_json"] else _print_answer(
                 answer
             )
+
+
+def _refuse_ignored(options: dict[str, Any]) -> None:
+    """Refuse options that what is printed would not show."""
+    streamed = bool(options["form"] or options["everything"])
+    for name, option in (("facets", "--facet"), ("only_count", "--count"), ("after", "--after")):
+        if streamed and options[name]:
+            raise ConfigError(
+                f"{option} says nothing beside --format or --all, which print every hit and no more"
+            )
+    if options["form"] and options["as_json"]:
+        raise ConfigError("--json and --format are two formats", hint="give one of them")
 
 
 def _query(text: str, options: dict[str, Any]) -> Any:

@@ -141,6 +141,19 @@ def test_a_reader_that_goes_away_is_no_failure(searchable, options):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "csv", "--json"], "--json and --format"),
+        (["--format", "csv", "--facet", "organism"], "--facet says nothing"),
+        (["--all", "--count"], "--count says nothing"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(searchable, capsys, arguments, words):
+    assert run("search", "x", *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_broken_configuration_stops_with_two(folder, capsys):
     (folder / "parfocal.toml").write_text("colour = 1")
     assert run("sources", "list") == 2
