@@ -128,7 +128,7 @@ def _results(state: State, asked: Query) -> Response:
 def search() -> Response:
     """Show the front page, or the answer to the question in the address."""
     state = addresses.read_state()
-    if not state.asked:
+    if not state.asked and not state.after:
         return _front(state)
     try:
         asked = addresses.question(state)

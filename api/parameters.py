@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from urllib.parse import unquote_to_bytes
 
 from flask import request
 
@@ -17,6 +18,10 @@ SEARCH = ("q", "level", "facet", "sort", "size", "after", "expand", "format")
 
 def refuse_unknown(allowed: Collection[str], repeated: Collection[str] = ()) -> None:
     """Raise ParameterInvalid for a parameter that is unknown here, or that comes twice."""
+    try:
+        unquote_to_bytes(request.query_string).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ParameterInvalid("the address is not UTF-8") from error
     for name in request.args:
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"
@@ -52,7 +57,9 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     value = request.args.get(name) or default
     if value not in allowed:
         raise ParameterInvalid(
-            f"{name!r} cannot be {value[:100]!r}", where=name, hint=f"one of: {', '.join(allowed)}"
+            f"{name!r} cannot be {value[:100]!r}",
+            where=name,
+            hint=f"one of: {', '.join(filter(None, allowed))}",
         )
     return value
 

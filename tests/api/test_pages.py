@@ -112,6 +112,17 @@ def test_errors_are_pages_for_people_and_problems_for_programs(client, method, a
     assert (problem.status_code, problem.mimetype) == (status, "application/problem+json")
 
 
+@pytest.mark.parametrize("address", ["/?after=x", "/?q=mitotic&after=x"])
+def test_a_wrong_page_is_told(client, address):
+    assert client.get(address, headers=BROWSER).status_code == 400
+
+
+def test_a_wrong_choice_is_told_with_what_there_is(client):
+    answer = client.get("/?more=study")
+    assert answer.status_code == 400
+    assert re.match(r"one of: \w", answer.json["hint"])
+
+
 class Broken:
     """An index that does not answer, or fails in a way that nobody thought of."""
 

@@ -144,6 +144,7 @@ def test_fields_are_the_table(client):
         ("/api/v1/search?q=a%20AND", 400, {"position": 2, "length": 3}),
         ("/api/v1/search?q=nofield:x", 400, {"position": 0, "length": 7}),
         ("/api/v1/search?format=csv&after=x", 400, {"parameter": "after"}),
+        ("/api/v1/search?q=%ff", 400, {}),
         ("/api/v1/search?format=csv&facet=organism", 400, {"parameter": "facet"}),
         ("/api/v1/search?format=jsonl&size=5", 400, {"parameter": "size"}),
         ("/api/v1/search?q=" + "a" * 10_001, 400, {"parameter": "q"}),
