@@ -9,6 +9,7 @@ import os
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,11 @@ _WIDTH, _HEIGHT, _BITS, _DESCRIPTION = 256, 257, 258, 270
 _SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 277, 282, 283, 296
 _SOFTWARE, _DATE, _FORMAT = 305, 306, 339
 _DATA = (("strip", 273, 279), ("tile", 324, 325))
+_PLACES = frozenset((273, 279, 324, 325))
+_USED = _PLACES | {
+    *(_WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT),
+    *(_SOFTWARE, _DATE, _FORMAT),
+}
 _PRINT_RESOLUTIONS = {1, 72, 96, 100, 120, 144, 150, 200, 254, 300, 400, 600, 1200}
 
 
@@ -60,6 +66,9 @@ class TiffHeader(Struct, frozen=True, omit_defaults=True):
         )
 
 
+_layout = lru_cache(256)(struct.Struct)
+
+
 class _BeyondEnd(SourceMalformed):
     """Something lies beyond the end of the file."""
 
@@ -86,7 +95,7 @@ class _Reader:
         return os.pread(self.descriptor, length, offset)
 
     def unpack(self, code: str, offset: int) -> tuple[int, ...]:
-        layout = struct.Struct(self.order + code)
+        layout = _layout(self.order + code)
         content = self.bytes_at(offset, layout.size)
         if len(content) < layout.size:
             raise SourceMalformed("the file became shorter while it was read")
@@ -120,14 +129,15 @@ Entry = tuple[int, int, int]
 """Type, count, offset of the value."""
 
 
-def _entries(reader: _Reader, offset: int) -> dict[int, Entry]:
-    count, start, end = reader.directory(offset)
+def _entries(reader: _Reader, offset: int, wanted: frozenset[int]) -> dict[int, Entry]:
+    _, start, end = reader.directory(offset)
     content = reader.bytes_at(start, end - start)
-    layout = struct.Struct(reader.order + ("HHQ8x" if reader.big else "HHI4x"))
+    layout = _layout(reader.order + ("HHQ8x" if reader.big else "HHI4x"))
     inline, pointer = (8, "Q") if reader.big else (4, "I")
     found: dict[int, Entry] = {}
-    for index in range(count):
-        tag, kind, number_of = layout.unpack_from(content, index * layout.size)
+    for index, (tag, kind, number_of) in enumerate(layout.iter_unpack(content)):
+        if tag not in wanted:
+            continue
         width = _SIZES.get(kind) or _BIG_SIZES.get(kind)
         if width is None:
             continue
@@ -202,7 +212,7 @@ def _follow(reader: _Reader, most: int) -> tuple[int, str]:
             ) from error
     if last == reader.first:
         return len(seen), ""
-    return len(seen), _beyond(reader, _entries(reader, last), len(seen))
+    return len(seen), _beyond(reader, _entries(reader, last, _PLACES), len(seen))
 
 
 def _chain_damage(reader: _Reader) -> str:
@@ -213,7 +223,7 @@ def _chain_damage(reader: _Reader) -> str:
 
 
 def _read(reader: _Reader) -> TiffHeader:
-    entries = _entries(reader, reader.first)
+    entries = _entries(reader, reader.first, _USED)
     get: Callable[[int], Entry | None] = entries.get
     width, height = _integer(reader, get(_WIDTH), 0), _integer(reader, get(_HEIGHT), 0)
     if size(width) is None or size(height) is None:
