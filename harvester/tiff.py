@@ -96,6 +96,8 @@ class _Reader:
 
     def unpack(self, code: str, offset: int) -> tuple[int, ...]:
         layout = _layout(self.order + code)
+        if offset + layout.size <= len(self.head):
+            return layout.unpack_from(self.head, offset)
         content = self.bytes_at(offset, layout.size)
         if len(content) < layout.size:
             raise SourceMalformed("the file became shorter while it was read")
