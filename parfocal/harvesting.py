@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,7 @@ Progress = Callable[[str, int, int | None, int], None]
 # While a harvest runs, its followers wait for so much to do: few large commits cost less.
 _WORTH_A_COMMIT = 50_000
 _LOOK_EVERY = 0.2
+_ALLOCATIONS_A_COLLECTION = 5_000_000
 
 
 def _silent(what: str, done: int, total: int | None, records: int) -> None:
@@ -47,11 +49,22 @@ def harvest(
         for name, part in _parts(catalogue):
             make_ready(settings.data_dir, name, catalogue.store, part)
         runs = [_run_of(catalogue, each, progress) for each in wanted]
-        with _followers(catalogue, progress):
+        with _rare_collections(), _followers(catalogue, progress):
             for each, run in zip(wanted, runs, strict=True):
                 yield run.run(
                     fingerprint=catalogue.fingerprint(each), full=full, allow_shrink=allow_shrink
                 )
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for reference cycles rarely: records have none, and looking takes long."""
+    before = gc.get_threshold()
+    gc.set_threshold(_ALLOCATIONS_A_COLLECTION, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _parts(catalogue: Catalogue) -> tuple[tuple[str, Projection], ...]:

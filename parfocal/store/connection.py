@@ -91,7 +91,7 @@ def connect(place: str, *, shared: bool = False) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA busy_timeout=10000")
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA cache_size=-24576")
     connection.execute("PRAGMA temp_store=MEMORY")
     return connection
 
