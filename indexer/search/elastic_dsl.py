@@ -13,7 +13,7 @@ from typing import Any
 from indexer.document import Document
 from indexer.entries import Pair
 from indexer.search.levels import COMPARISONS, bound_of
-from indexer.texts import KEY_LIMIT, bounded, comparable, pieces, words
+from indexer.texts import CUT, KEY_LIMIT, bounded, comparable, pieces, words
 from parfocal.fields import FIELDS
 from parfocal.query import (
     All,
@@ -234,7 +234,8 @@ def _escaped(text: str) -> str:
 
 def _contains(fields: Iterable[str], text: str, prefix: str = "") -> Dsl:
     # Not a wildcard query: those have a fixed bound that a text of repeated letters exceeds.
-    pattern = f"{_escaped(prefix)}.*{_escaped(comparable(text))}.*"
+    # Before the cut of a long value: what stands behind it is a digest, not the source's words.
+    pattern = f"{_escaped(prefix)}[^{CUT}]*{_escaped(comparable(text))}.*"
     asked = {"value": pattern, "flags": "NONE", "max_determinized_states": _MOST_STATES}
     return either({"regexp": {field: asked}} for field in fields)
 
