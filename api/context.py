@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, request
+from flask import Response, current_app, request
 
-from parfocal.errors import ConfigError, PluginMissing
-from parfocal.identifiers import RecordId, record_iri, record_path, source_of
+from parfocal.identifiers import RecordId, record_path, source_of
 from parfocal.model import Image, Record
 
 if TYPE_CHECKING:
@@ -35,30 +34,7 @@ def conditional(response: Response) -> Response:
 
 def can_draw(record: Record) -> bool:
     """Whether the record is an image whose kind of source makes thumbnails."""
-    if not isinstance(record, Image):
-        return False
-    known: dict[str, bool] = g.setdefault("drawing_sources", {})
-    name = source_of(record.id)
-    if name not in known:
-        known[name] = draws(name)
-    return known[name]
-
-
-def draws(source: str) -> bool:
-    """Whether a configured source makes thumbnails."""
-    if source not in {settings.name for settings in catalogue().settings.sources}:
-        return False
-    try:
-        return hasattr(catalogue().source(source), "thumbnail")
-    except (ConfigError, PluginMissing):
-        return False
-
-
-def thumbnail_address(record: Record) -> str:
-    """Return where a small picture of a record is: here when it can be drawn, else as harvested."""
-    if can_draw(record):
-        return f"{record_iri(record.id, base_url())}/thumbnail"
-    return record.thumbnail if is_web_address(record.thumbnail) else ""
+    return isinstance(record, Image) and catalogue().draws(source_of(record.id))
 
 
 def thumbnail_path(identifier: RecordId, size: int) -> str:

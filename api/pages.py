@@ -10,7 +10,7 @@ from flask import Blueprint, Response, render_template
 from api import addresses, parameters
 from api.addresses import Filter, State
 from api.cards import Card, card, offered_columns, terms_of, values_of
-from api.context import base_url, catalogue, draws
+from api.context import base_url, catalogue
 from api.examples import examples
 from api.nothing import explain_nothing
 from api.snippets import snippets
@@ -34,7 +34,9 @@ def _page(template: str, status: int = 200, **values: Any) -> Response:
 
 def _reel() -> list[Card]:
     """Return a few images that have a picture here."""
-    names = tuple(source.name for source in catalogue().settings.sources if draws(source.name))
+    opened = catalogue()
+    sources = opened.settings.sources
+    names = tuple(source.name for source in sources if opened.draws(source.name))
     if not names:
         return []
     query = Query(FieldMatch("source", "in", names), level="image", size=PICTURES_SHOWN)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from parfocal import __version__, hits, registry
 from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer
 from parfocal.config import Settings, SourceSettings
-from parfocal.errors import ConfigError, RecordNotFound, StoreError
+from parfocal.errors import ConfigError, PluginMissing, RecordNotFound, StoreError
 from parfocal.fields import FIELDS, Field
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
@@ -236,8 +236,10 @@ class Catalogue:
     def draws(self, source: str) -> bool:
         """Whether a configured source can draw small pictures of its images."""
         if source not in self._drawing:
-            configured = any(each.name == source for each in self.settings.sources)
-            self._drawing[source] = configured and hasattr(self.source(source), "thumbnail")
+            try:
+                self._drawing[source] = hasattr(self.source(source), "thumbnail")
+            except (ConfigError, PluginMissing):  # the records stay, also without their source
+                self._drawing[source] = False
         return self._drawing[source]
 
     # -------------------------------------------------------------- facets and suggestions

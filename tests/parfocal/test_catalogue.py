@@ -160,3 +160,10 @@ def test_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be made"):
         Catalogue.open(Settings(data_dir=tmp_path / "file" / "data"))
+
+
+def test_a_source_that_cannot_be_made_does_not_break_search():
+    settings = Settings.model_validate({"sources": [{"name": "s", "kind": "nonsense"}]})
+    with Catalogue.in_memory([image("open", 1)], settings=settings) as catalogue:
+        assert catalogue.search(Query(), ANONYMOUS).hits[0].thumbnail == ""
+        assert not catalogue.draws("s")
