@@ -42,6 +42,7 @@ from parfocal.identifiers import Curie, RecordId
 from parfocal.model import Annotation, Dataset, Image, Record
 from parfocal.pipeline import project
 from parfocal.store.sqlite import SqliteStore
+from parfocal.testing.sources import Visit
 from parfocal.values import Batch, Normalised, RawItem
 
 FACETS = ("organism", "gene", "container")
@@ -64,7 +65,7 @@ def records(folder: Path) -> list[Record]:
     source = IdrStudies("idr", IdrStudies.Options(path=folder))
 
     async def fetched() -> list[RawItem]:
-        found = [item async for item in source.fetch(None)]
+        found = [item async for item in source.fetch(Visit())]
         return [item for item in found if isinstance(item, RawItem)]
 
     made: dict[RecordId, Record] = {}

@@ -78,7 +78,7 @@ def _parts(path: str) -> tuple[str, ...]:
     return tuple(path.split("/")) if path else ()
 
 
-class Walk:
+class TreeWalk:
     """One walk over a root folder; ``items`` may be called once."""
 
     def __init__(self, root: Path) -> None:

@@ -7,6 +7,7 @@ Sources and repositories are async, stores and indexes sync. Each has a contract
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import date
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from parfocal.identifiers import Curie, RecordId
@@ -17,6 +18,7 @@ from parfocal.values import (
     Batch,
     Change,
     Counts,
+    Fetched,
     OntologySummary,
     Problem,
     Publication,
@@ -26,10 +28,35 @@ from parfocal.values import (
     SourceState,
     TermInfo,
     TermMatch,
-    Unchanged,
 )
 
 # ------------------------------------------------------------------ harvest
+
+
+class Walk(Protocol):
+    """One walk over a source, as the pipeline hands it to ``fetch``: what is known of earlier ones.
+
+    ``cursor`` is the place to resume after, "" for the beginning; ``mark`` what the last complete
+    walk left for this one, "" when everything must be read.
+    """
+
+    @property
+    def cursor(self) -> str:
+        """Return the place to resume after; "" for the beginning."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """Return the Mark of the last complete walk; "" when everything must be read."""
+        ...
+
+    def stamp(self, key: str) -> str:
+        """Return the stamp kept with a raw item; "" when unknown, or when it must be read."""
+        ...
+
+    def answered(self, size: int) -> None:
+        """Count one answer of a server, of ``size`` bytes, for the run report."""
+        ...
 
 
 class Source(Protocol):
@@ -37,20 +64,29 @@ class Source(Protocol):
 
     ``Options`` is a frozen pydantic model of the source's own settings. A source is made with
     ``cls(name, options)``, name being the setting ``name`` and the first part of its record ids.
-    ``fetch(cursor)`` walks everything in a fixed order, from after ``cursor`` when one is given.
     """
 
     Options: ClassVar[type[Any]]
 
-    def fetch(self, cursor: str | None) -> AsyncIterator[RawItem | Unchanged | Problem]:
-        """Yield the raw items in a stable order; an unreadable one as a Problem.
+    def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
+        """Walk everything in a fixed order, from after ``walk.cursor``.
 
-        Raise SourceError only when the walk as a whole cannot go on.
+        What cannot be read comes as a Problem. Raise SourceError only when the walk as a whole
+        cannot go on.
         """
         ...
 
     def normalise(self, item: RawItem) -> Iterable[Record | Problem]:
         """Yield the records of one raw item, parents before what lies in them; pure."""
+        ...
+
+
+@runtime_checkable
+class SupportsSince(Protocol):
+    """A source whose archive can tell what changed since a day."""
+
+    def fetch_since(self, since: date, walk: Walk) -> AsyncIterator[Fetched]:
+        """Walk what changed on that day or later, and end with ``Unchanged("", below=True)``."""
         ...
 
 
@@ -125,6 +161,14 @@ class RecordStore(Protocol):
 
     def digest(self, source: str, key: str) -> bytes | None:
         """Return the digest of a raw item kept under the source's present fingerprint, or None."""
+        ...
+
+    def stamp(self, source: str, key: str) -> str:
+        """Return the stamp of a raw item kept under the source's present fingerprint, or ""."""
+        ...
+
+    def mark(self, source: str) -> str:
+        """Return what the last complete walk under the present fingerprint left, or ""."""
         ...
 
     def begin(

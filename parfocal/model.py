@@ -85,6 +85,7 @@ class Person(Part, frozen=True):
     affiliation: Annotated[str, means("Name of the organisation.", "schema:affiliation")] = ""
     email: Annotated[str, means("E-mail address.", "schema:email")] = ""
     roles: Annotated[tuple[str, ...], means("Roles in the work.", "schema:roleName")] = ()
+    ror: Annotated[str, means("ROR iD of the organisation, without address.", "parfocal:ror")] = ""
 
 
 class Publication(Part, frozen=True):

@@ -11,7 +11,18 @@ from parfocal.errors import ParfocalError, SourceError
 from parfocal.identifiers import RecordId
 from parfocal.interfaces import Annotator, Projection, RecordStore, Source
 from parfocal.model import Access, Dataset, Record
-from parfocal.values import Batch, Change, Normalised, Problem, RawItem, RunReport, Unchanged
+from parfocal.values import (
+    Batch,
+    Change,
+    Deleted,
+    Fetched,
+    Mark,
+    Normalised,
+    Problem,
+    RawItem,
+    RunReport,
+    Unchanged,
+)
 
 Progress = Callable[[int, int], None]
 """Called with (raw items, records) done so far."""
@@ -70,6 +81,33 @@ def normalise(
     return Normalised(item, tuple(records), tuple(problems))
 
 
+class Remembered:
+    """The Walk that the pipeline hands to a source: answers from the store, counts answers."""
+
+    def __init__(self, store: RecordStore, source: str, cursor: str) -> None:
+        self._store = store
+        self._source = source
+        self.cursor = cursor
+        self.mark = store.mark(source)
+        self.requests = 0
+        self.received = 0
+
+    def stamp(self, key: str) -> str:
+        """Return the stamp kept with a raw item; "" when unknown, or when it must be read."""
+        return self._store.stamp(self._source, key)
+
+    def answered(self, size: int) -> None:
+        """Count one answer of a server."""
+        self.requests += 1
+        self.received += size
+
+    def taken(self) -> tuple[int, int]:
+        """Return requests and bytes since the last call."""
+        counted = self.requests, self.received
+        self.requests = self.received = 0
+        return counted
+
+
 class Harvest:
     """One run over one source, committed in batches; a killed run resumes at its last commit."""
 
@@ -90,7 +128,10 @@ class Harvest:
         self._groups = groups
         self._progress = progress
         self._items: list[Normalised] = []
-        self._unchanged: list[str] = []
+        self._unchanged: list[Unchanged] = []
+        self._deleted: list[str] = []
+        self._mark = ""
+        self._visit: Remembered | None = None
         self._problems: list[Problem] = []
         self._cursor = ""
         self._records = 0
@@ -105,9 +146,10 @@ class Harvest:
         """
         run, cursor = self._store.begin(self._name, fingerprint=fingerprint, full=full)
         self._cursor = cursor or ""
+        self._visit = Remembered(self._store, self._name, self._cursor)
         message = ""
         try:
-            asyncio.run(self._walk(run, cursor))
+            asyncio.run(self._walk(run, self._visit))
         except SourceError as error:
             message = f"{error}. {error.hint}".strip()
             self._problems.append(
@@ -118,39 +160,56 @@ class Harvest:
             self._name, run, complete=not message, allow_shrink=allow_shrink, message=message
         )
 
-    async def _walk(self, run: int, cursor: str | None) -> None:
-        fetched: AsyncIterator[RawItem | Unchanged | Problem] = self._source.fetch(cursor)
+    async def _walk(self, run: int, visit: Remembered) -> None:
+        fetched: AsyncIterator[Fetched] = self._source.fetch(visit)
         async for got in fetched:
             self._take(got)
             if self._records >= _RECORDS_A_BATCH or self._waiting() >= _ITEMS_A_BATCH:
                 self._commit(run)
 
     def _waiting(self) -> int:
-        return len(self._items) + len(self._unchanged) + len(self._problems)
+        return len(self._items) + len(self._unchanged) + len(self._problems) + len(self._deleted)
 
-    def _take(self, got: RawItem | Unchanged | Problem) -> None:
+    def _take(self, got: Fetched) -> None:
         if isinstance(got, Problem):
             self._problems.append(got)
             return
+        if isinstance(got, Mark):
+            self._mark = got.text
+            return
         self._cursor = got.cursor or self._cursor
-        known = self._store.digest(self._name, got.key)
-        if isinstance(got, Unchanged) or known == got.digest:
-            self._unchanged.append(got.key)
+        if isinstance(got, Deleted):
+            self._deleted.append(got.key)
+            return
+        if isinstance(got, Unchanged):
+            self._unchanged.append(got)
+            return
+        if self._store.digest(self._name, got.key) == got.digest:
+            self._unchanged.append(Unchanged(got.key, stamp=got.stamp))
             return
         normalised = normalise(self._source, got, self._annotators, self._groups)
         self._records += len(normalised.records)
         self._items.append(normalised)
 
     def _commit(self, run: int) -> None:
-        if not self._waiting():
+        if not (self._waiting() or self._mark):
             return
+        requests, received = self._visit.taken() if self._visit else (0, 0)
         batch = Batch(
-            tuple(self._items), tuple(self._unchanged), tuple(self._problems), self._cursor
+            tuple(self._items),
+            tuple(self._unchanged),
+            tuple(self._deleted),
+            tuple(self._problems),
+            self._cursor,
+            self._mark,
+            requests,
+            received,
         )
         self._store.commit(self._name, run, batch)
         items, records = self._done
         self._done = (items + len(self._items) + len(self._unchanged), records + self._records)
-        self._items, self._unchanged, self._problems, self._records = [], [], [], 0
+        self._items, self._unchanged, self._deleted = [], [], []
+        self._problems, self._records, self._mark = [], 0, ""
         if self._progress:
             self._progress(*self._done)
 

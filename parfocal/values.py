@@ -16,13 +16,15 @@ class RawItem(Struct, frozen=True):
     """What a source gave, uninterpreted, with all that ``normalise`` needs to read it.
 
     ``key`` is unique and stable within the source. ``cursor`` is the place after this item, from
-    which an interrupted walk resumes; "" when the source cannot resume there. ``digest`` stands
-    for the content.
+    which an interrupted walk resumes; "" when the source cannot resume there. ``stamp`` is what
+    the source can compare without reading the item: an ETag, a time of change, size and time.
+    ``digest`` stands for the content.
     """
 
     key: str
     content: bytes
     cursor: str = ""
+    stamp: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -47,10 +49,34 @@ class Problem(Struct, frozen=True):
 
 
 class Unchanged(Struct, frozen=True):
-    """A raw item that the source knows to be as it was, without reading it (same size and time)."""
+    """A raw item that the source knows to be as it was, without reading it (same stamp).
+
+    With ``below``, so are all raw items whose keys begin with ``key/`` or ``key#``; with ``below``
+    and no key, everything that this walk does not yield: it was a walk over changes only.
+    """
 
     key: str
     cursor: str = ""
+    below: bool = False
+    stamp: str = ""
+    """The stamp that it has now; "" leaves the one that is kept."""
+
+
+class Deleted(Struct, frozen=True):
+    """A raw item that the source itself says is gone; its records go when the run ends well."""
+
+    key: str
+    cursor: str = ""
+
+
+class Mark(Struct, frozen=True):
+    """What the next walk needs to know of this one; kept only when this one ends complete."""
+
+    text: str
+
+
+Fetched = RawItem | Unchanged | Deleted | Mark | Problem
+"""What a source's walk yields."""
 
 
 class TermInfo(Struct, frozen=True):
@@ -114,14 +140,20 @@ class Normalised(Struct, frozen=True):
 class Batch(Struct, frozen=True):
     """What a harvest commits in one transaction.
 
-    ``unchanged`` are keys of items that are as they were, ``problems`` those of the walk itself,
-    ``cursor`` is the place from which an interrupted walk resumes.
+    ``unchanged`` are items that are as they were, ``deleted`` keys of those that are gone,
+    ``problems`` those of the walk itself, ``cursor`` is the place from which an interrupted walk
+    resumes, ``mark`` what the next walk is to know. ``requests`` and ``received`` (bytes) count
+    what servers answered.
     """
 
     items: tuple[Normalised, ...] = ()
-    unchanged: tuple[str, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
+    deleted: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     cursor: str = ""
+    mark: str = ""
+    requests: int = 0
+    received: int = 0
 
 
 class Counts(Struct, frozen=True):
@@ -143,7 +175,10 @@ class Counts(Struct, frozen=True):
 
 
 class RunReport(Struct, frozen=True):
-    """How a harvest of one source ended. ``state``: running, complete, interrupted, failed."""
+    """How a harvest of one source ended. ``state``: running, complete, interrupted, failed.
+
+    ``requests`` were answered by servers with ``received`` bytes.
+    """
 
     source: str
     run: int
@@ -155,6 +190,8 @@ class RunReport(Struct, frozen=True):
     skipped: int = 0
     problems: int = 0
     warnings: int = 0
+    requests: int = 0
+    received: int = 0
     message: str = ""
 
 

@@ -26,8 +26,9 @@ from harvester.sources.idr_rows import read_rows
 from harvester.sources.idr_study_records import read_study
 from harvester.sources.idr_table import Table, read_table, rows_item
 from parfocal.errors import RecordInvalid, SourceError, SourceUnavailable
+from parfocal.interfaces import Walk
 from parfocal.model import Record
-from parfocal.values import Problem, RawItem, Unchanged
+from parfocal.values import Fetched, Problem, RawItem
 
 MAX_TABLE = 128_000_000
 MAX_TEXT = 8_000_000
@@ -242,13 +243,13 @@ class IdrStudies:
             return path.parent, [path.name]
         return path, [name for name in names if not name.startswith(".")]
 
-    async def fetch(self, cursor: str | None) -> AsyncIterator[RawItem | Unchanged | Problem]:
+    async def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
         """Yield each study's text, then its tables in runs of rows.
 
         Raises SourceUnavailable when the folder cannot be read.
         """
         root, folders = await asyncio.to_thread(self._root)
-        after = _place(cursor) if cursor else ("", False, "", -1)
+        after = _place(walk.cursor) if walk.cursor else ("", False, "", -1)
         for folder in folders:
             if folder < after[0]:
                 continue

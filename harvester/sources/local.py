@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harvester.lab_items import unpack
 from harvester.lab_records import Maker
-from harvester.lab_walk import Outcome, Walk
+from harvester.lab_walk import Outcome, TreeWalk
 from harvester.zarr_tree import Tree
 from parfocal.errors import RecordInvalid, SourceError, SourceRefused
 from parfocal.identifiers import native_of
+from parfocal.interfaces import Walk
 from parfocal.model import Image, Record
 from parfocal.registry import missing_extra
-from parfocal.values import Problem, RawItem, Unchanged
+from parfocal.values import Fetched, Problem, RawItem
 
 _BATCH_ITEMS = 128
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -57,9 +58,9 @@ class LocalFiles:
         self.options = options
         self._maker = Maker(name)
 
-    async def fetch(self, cursor: str | None) -> AsyncIterator[RawItem | Unchanged | Problem]:
+    async def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
         """Walk the tree folder by folder in the order of names; resumes after a finished folder."""
-        items = Walk(self.options.path).items(cursor)
+        items = TreeWalk(self.options.path).items(walk.cursor)
         try:
             while batch := await asyncio.to_thread(_take, items):
                 for item in batch:

@@ -18,8 +18,9 @@ from harvester.crate_study import landing_name, open_crate, study_of
 from harvester.crawl import FoundFile, read_file, walk_tree
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed, SourceUnavailable
 from parfocal.identifiers import record_id
+from parfocal.interfaces import Walk
 from parfocal.model import Provenance, Record
-from parfocal.values import Problem, RawItem, Unchanged
+from parfocal.values import Fetched, Problem, RawItem
 
 SUFFIX = "ro-crate-metadata.json"
 MAX_CRATE = 32 * 1024 * 1024
@@ -72,7 +73,7 @@ class StudyCrates:
         self.name = name
         self.options = options
 
-    async def fetch(self, cursor: str | None) -> AsyncIterator[RawItem | Unchanged | Problem]:
+    async def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
         """Yield all crates by name; a walk always begins anew, as names depend on those before."""
         root = self.options.path
         if not await asyncio.to_thread(root.is_dir):

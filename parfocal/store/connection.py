@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x70617266  # "parf"
 
 _SCHEMA = """
 CREATE TABLE raw(
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
   content BLOB NOT NULL, seen INTEGER NOT NULL, written INTEGER NOT NULL, retrieved TEXT NOT NULL,
+  stamp TEXT NOT NULL DEFAULT '',
   UNIQUE(source, key));
 CREATE TABLE places(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE records(
@@ -25,14 +26,17 @@ CREATE INDEX records_live ON records(source, raw) WHERE body IS NOT NULL;
 CREATE INDEX records_by_place ON records(place) WHERE place IS NOT NULL;
 CREATE TABLE sources(
   name TEXT PRIMARY KEY, records INTEGER NOT NULL DEFAULT 0, fingerprint TEXT NOT NULL DEFAULT '',
-  trusted INTEGER NOT NULL DEFAULT 0);
+  trusted INTEGER NOT NULL DEFAULT 0, mark TEXT NOT NULL DEFAULT '',
+  marked INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL, started TEXT NOT NULL,
   finished TEXT NOT NULL DEFAULT '', cursor TEXT NOT NULL DEFAULT '', new INTEGER NOT NULL DEFAULT
   0, changed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0,
   tombstoned INTEGER NOT NULL DEFAULT 0, items INTEGER NOT NULL DEFAULT 0,
   skipped INTEGER NOT NULL DEFAULT 0, problems INTEGER NOT NULL DEFAULT 0,
-  warnings INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '');
+  warnings INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '',
+  mark TEXT NOT NULL DEFAULT '', requests INTEGER NOT NULL DEFAULT 0,
+  received INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX runs_by_source ON runs(source, id);
 CREATE TABLE problems(
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, run INTEGER NOT NULL, raw INTEGER,

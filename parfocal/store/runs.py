@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from parfocal.store.upsert import now, write_problems
-from parfocal.values import Counts, Problem, RunReport
+from parfocal.values import Batch, Counts, Problem, RunReport
 
 _COLUMNS = (
     "source, id, state, started, finished, new, changed, unchanged, tombstoned,"
-    " items, skipped, problems, warnings, message"
+    " items, skipped, problems, warnings, requests, received, message"
 )
 # What the source no longer shows: raw items not seen, records that no raw item gives any more,
 # except where a problem of this run hides whether they are still there.
@@ -24,11 +24,18 @@ UPDATE raw SET seen = :run WHERE source = :source AND seen <> :run AND EXISTS (
     OR substr(raw.key, 1, length(p.item) + 1) IN (p.item || '/', p.item || '#')))"""
 
 
+# A walk over changes only would never come back to what it could not read: keep the old mark then.
+_MARK = """
+UPDATE sources SET mark = (SELECT mark FROM runs WHERE id = :run), marked = :run
+WHERE name = :source AND NOT EXISTS (SELECT 1 FROM problems p WHERE p.source = :source
+  AND p.run = :run AND p.raw IS NULL AND p.severity = 'error')"""
+
+
 def report_of(row: tuple[object, ...]) -> RunReport:
     """Make a report of a row of the columns that :func:`select` names."""
     source, run, state, started, finished, new, changed, unchanged, tombstoned, *rest = row
     counts = Counts(*(int(str(n)) for n in (new, changed, unchanged, tombstoned)))
-    items, skipped, problems, warnings = (int(str(n)) for n in rest[:4])
+    items, skipped, problems, warnings, requests, received = (int(str(n)) for n in rest[:6])
     return RunReport(
         source=str(source),
         run=int(str(run)),
@@ -40,7 +47,9 @@ def report_of(row: tuple[object, ...]) -> RunReport:
         skipped=skipped,
         problems=problems,
         warnings=warnings,
-        message=str(rest[4]),
+        requests=requests,
+        received=received,
+        message=str(rest[6]),
     )
 
 
@@ -83,14 +92,18 @@ def begin(
     return int(run or 0), None
 
 
-def add(
-    db: sqlite3.Connection, run: int, counts: Counts, items: int, skipped: int, cursor: str
-) -> None:
+def add(db: sqlite3.Connection, run: int, counts: Counts, batch: Batch) -> None:
     """Add what a batch did to its run, and move the cursor."""
+    skipped = len(batch.unchanged)
     db.execute(
         "UPDATE runs SET new = new + ?, changed = changed + ?, unchanged = unchanged + ?,"
-        " items = items + ?, skipped = skipped + ?, cursor = ? WHERE id = ?",
-        (counts.new, counts.changed, counts.unchanged, items, skipped, cursor, run),
+        " items = items + ?, skipped = skipped + ?, requests = requests + ?,"
+        " received = received + ?, cursor = ?, mark = iif(? = '', mark, ?) WHERE id = ?",
+        (
+            *(counts.new, counts.changed, counts.unchanged),
+            *(len(batch.items) + skipped, skipped, batch.requests, batch.received),
+            *(batch.cursor, batch.mark, batch.mark, run),
+        ),
     )
 
 
@@ -102,6 +115,7 @@ def finish(
     tombstoned = 0
     if complete:
         db.execute(_HIDDEN, names)
+        db.execute(_MARK, names)
         gone = [row[0] for row in db.execute(_GONE, names)]
         live = _live(db, source)
         if gone and 2 * (live - len(gone)) < live and not allow_shrink:

@@ -17,7 +17,7 @@ import msgspec
 from parfocal.errors import RecordNotFound, StoreCorrupt
 from parfocal.identifiers import RecordId
 from parfocal.model import Record, decode
-from parfocal.store import runs
+from parfocal.store import runs, seen
 from parfocal.store.connection import connect, prepare, translated
 from parfocal.store.upsert import Upsert, write_problems
 from parfocal.values import Batch, Change, Counts, Problem, RunReport, SourceState
@@ -88,6 +88,24 @@ class SqliteStore:
             ).fetchone()
         return bytes(row[0]) if row else None
 
+    def stamp(self, source: str, key: str) -> str:
+        """Return the stamp of a raw item kept under the source's present fingerprint, or ""."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT raw.stamp FROM raw JOIN sources ON sources.name = raw.source"
+                " WHERE raw.source = ? AND raw.key = ? AND raw.written >= sources.trusted",
+                (source, key),
+            ).fetchone()
+        return str(row[0]) if row else ""
+
+    def mark(self, source: str) -> str:
+        """Return what the last complete walk under the present fingerprint left, or ""."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT mark FROM sources WHERE name = ? AND marked >= trusted", (source,)
+            ).fetchone()
+        return str(row[0]) if row else ""
+
     def begin(
         self, source: str, *, fingerprint: str = "", full: bool = False
     ) -> tuple[int, str | None]:
@@ -100,11 +118,10 @@ class SqliteStore:
         with self._writing() as db:
             upsert = Upsert(db, source, run)
             counts = sum((upsert.item(item) for item in batch.items), Counts())
-            left = _see(db, source, run, batch.unchanged)
-            counts += Counts(unchanged=left)
+            counts += Counts(unchanged=seen.see(db, source, run, batch.unchanged))
+            seen.let_go(db, source, batch.deleted)
             write_problems(db, source, run, (*batch.problems, *upsert.duplicates), None)
-            skipped = len(batch.unchanged)
-            runs.add(db, run, counts, len(batch.items) + skipped, skipped, batch.cursor)
+            runs.add(db, run, counts, batch)
         return counts
 
     def finish(
@@ -257,20 +274,3 @@ def _state(name: str, content: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreCorrupt(f"the journal {name} cannot be read: {error}") from error
     return state
-
-
-def _see(db: sqlite3.Connection, source: str, run: int, keys: Sequence[str]) -> int:
-    """Mark unchanged items as seen in this run; return how many live records they stand for."""
-    if not keys:
-        return 0
-    wanted = msgspec.json.encode(list(keys)).decode()
-    db.execute(
-        "UPDATE raw SET seen = ? WHERE source = ? AND key IN (SELECT value FROM json_each(?))",
-        (run, source, wanted),
-    )
-    row = db.execute(
-        "SELECT count(*) FROM records WHERE source = ?1 AND body IS NOT NULL AND raw IN"
-        " (SELECT id FROM raw WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2)))",
-        (source, wanted),
-    ).fetchone()
-    return int(row[0])

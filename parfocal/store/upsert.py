@@ -72,15 +72,18 @@ class Upsert:
         ).fetchone()
         if row is None:
             cursor = self._db.execute(
-                "INSERT INTO raw(source, key, digest, content, seen, written, retrieved)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (self._source, item.key, item.digest, content, self._run, self._run, now()),
+                "INSERT INTO raw(source, key, digest, content, seen, written, retrieved, stamp)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(self._source, item.key, item.digest, content),
+                    *(self._run, self._run, now(), item.stamp),
+                ),
             )
             return int(cursor.lastrowid or 0), True
         self._db.execute(
-            "UPDATE raw SET digest = ?, content = ?, seen = ?, written = ?, retrieved = ?"
-            " WHERE id = ?",
-            (item.digest, content, self._run, self._run, now(), row[0]),
+            "UPDATE raw SET digest = ?, content = ?, seen = ?, written = ?, retrieved = ?,"
+            " stamp = ? WHERE id = ?",
+            (item.digest, content, self._run, self._run, now(), item.stamp, row[0]),
         )
         return int(row[0]), False
 

@@ -12,24 +12,43 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from dataclasses import dataclass, field
 
 import pytest
 
 from parfocal.identifiers import parse_record_id, source_of
-from parfocal.interfaces import Source
+from parfocal.interfaces import Source, Walk
 from parfocal.model import Record, decode, encode
-from parfocal.values import Problem, RawItem, Unchanged
-
-Fetched = RawItem | Unchanged | Problem
+from parfocal.values import Fetched, Problem, RawItem
 
 
-def fetch_all(source: Source, cursor: str | None = None) -> list[Fetched]:
-    """Return everything that a walk from a cursor yields."""
+@dataclass
+class Visit:
+    """A Walk whose memory a test gives."""
 
-    async def walk() -> list[Fetched]:
-        return [found async for found in source.fetch(cursor)]
+    cursor: str = ""
+    mark: str = ""
+    stamps: dict[str, str] = field(default_factory=dict)
+    requests: int = 0
+    received: int = 0
 
-    return asyncio.run(walk())
+    def stamp(self, key: str) -> str:
+        """Return the stamp given for an item."""
+        return self.stamps.get(key, "")
+
+    def answered(self, size: int) -> None:
+        """Count one answer."""
+        self.requests += 1
+        self.received += size
+
+
+def fetch_all(source: Source, cursor: str = "", walk: Walk | None = None) -> list[Fetched]:
+    """Return everything that a walk yields, from a cursor or with another memory."""
+
+    async def whole() -> list[Fetched]:
+        return [found async for found in source.fetch(walk or Visit(cursor))]
+
+    return asyncio.run(whole())
 
 
 def fetch_some(source: Source, count: int) -> list[Fetched]:
@@ -37,7 +56,7 @@ def fetch_some(source: Source, count: int) -> list[Fetched]:
 
     async def walk() -> list[Fetched]:
         found: list[Fetched] = []
-        stream = source.fetch(None)
+        stream = source.fetch(Visit())
         async for one in stream:
             found.append(one)
             if len(found) == count:

@@ -9,7 +9,7 @@ from parfocal.errors import RecordNotFound
 from parfocal.identifiers import RecordId, record_id
 from parfocal.interfaces import RecordStore
 from parfocal.model import Dataset, Image, Provenance, Record
-from parfocal.values import Batch, Normalised, Problem, RawItem, RunReport
+from parfocal.values import Batch, Normalised, Problem, RawItem, RunReport, Unchanged
 
 
 def dataset(name: str, part_of: str | None = None, title: str = "") -> Dataset:
@@ -50,7 +50,7 @@ class RecordStoreContract:
         """Do one whole run over these items; those kept already with this digest are unchanged."""
         run, _ = store.begin("s", full=options.get("full", False))
         fresh = [i for i in items if store.digest("s", i.item.key) != i.item.digest]
-        left = tuple(i.item.key for i in items if i not in fresh)
+        left = tuple(Unchanged(i.item.key) for i in items if i not in fresh)
         store.commit("s", run, Batch(tuple(fresh), left))
         return store.finish(
             "s", run, complete=True, allow_shrink=options.get("allow_shrink", False)
@@ -141,7 +141,7 @@ class RecordStoreContract:
     def test_failed_walk_tombstones_nothing(self, store: RecordStore) -> None:
         self.harvest(store, item("1", dataset("a")), item("2", dataset("b")))
         run, _ = store.begin("s")
-        store.commit("s", run, Batch(unchanged=("1",)))
+        store.commit("s", run, Batch(unchanged=(Unchanged("1"),)))
         report = store.finish("s", run, complete=False, message="lost the line")
         assert (report.state, report.message, report.counts.tombstoned) == (
             "failed",
@@ -149,12 +149,88 @@ class RecordStoreContract:
             0,
         )
 
+    def test_unchanged_below_covers_what_lies_there_and_no_more(self, store: RecordStore) -> None:
+        keys = ("dir", "dir#1", "dir/a", "dir/b/c", "dir-else", "dir0", "other")
+        self.harvest(store, *(item(key, dataset(key)) for key in keys))
+        run, _ = store.begin("s")
+        seen = store.commit("s", run, Batch(unchanged=(Unchanged("dir", below=True),)))
+        assert seen.unchanged == 4
+        report = store.finish("s", run, complete=True)
+        assert report.counts.tombstoned == 3
+        assert {change.id for change in store.records()} == {
+            dataset(key).id for key in ("dir", "dir#1", "dir/a", "dir/b/c")
+        }
+
+    def test_walk_over_changes_leaves_the_rest(self, store: RecordStore) -> None:
+        self.harvest(store, *(item(key, dataset(key)) for key in "abc"))
+        run, _ = store.begin("s")
+        everything_else = (Unchanged("", below=True),)
+        store.commit("s", run, Batch(unchanged=everything_else, deleted=("b",)))
+        assert store.finish("s", run, complete=True).counts.tombstoned == 1
+        assert {change.id for change in store.records()} == {dataset("a").id, dataset("c").id}
+
+    def test_deleted_waits_for_a_run_that_ends_well(self, store: RecordStore) -> None:
+        self.harvest(store, *(item(key, dataset(key)) for key in "abc"))
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch(deleted=("b",)))
+        store.finish("s", run, complete=False, message="lost the line")
+        assert store.get(dataset("b").id)
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch(unchanged=(Unchanged("", below=True),)))
+        assert store.finish("s", run, complete=True).counts.tombstoned == 1
+
+    def test_stamps_are_kept_with_items(self, store: RecordStore) -> None:
+        run, _ = store.begin("s")
+        kept = Normalised(RawItem("k", b"{}", stamp="etag 1"), (dataset("a"),))
+        store.commit("s", run, Batch((kept,)))
+        assert store.stamp("s", "k") == "etag 1"
+        assert store.stamp("s", "none") == ""
+        store.commit("s", run, Batch(unchanged=(Unchanged("k", stamp="etag 2"),)))
+        assert store.stamp("s", "k") == "etag 2"
+        store.finish("s", run, complete=True)
+        store.begin("s", full=True)
+        assert store.stamp("s", "k") == ""
+
+    def test_mark_is_kept_by_a_complete_run(self, store: RecordStore) -> None:
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch((item("k", dataset("a")),), mark="monday"))
+        assert store.mark("s") == ""
+        store.finish("s", run, complete=True)
+        assert store.mark("s") == "monday"
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch(mark="tuesday"))
+        store.finish("s", run, complete=False)
+        assert store.mark("s") == "monday"
+
+    def test_mark_stays_when_something_could_not_be_read(self, store: RecordStore) -> None:
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch((item("k", dataset("a")),), mark="monday"))
+        store.finish("s", run, complete=True)
+        run, _ = store.begin("s")
+        seen = (Unchanged("k"),)
+        store.commit("s", run, Batch((), seen, (), (Problem("x", "no"),), mark="tuesday"))
+        store.finish("s", run, complete=True)
+        assert store.mark("s") == "monday"
+        store.begin("s", full=True)
+        assert store.mark("s") == ""
+
+    def test_run_counts_what_servers_answered(self, store: RecordStore) -> None:
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch((item("k", dataset("a")),), requests=2, received=100))
+        store.commit("s", run, Batch(requests=1, received=11))
+        report = store.finish("s", run, complete=True)
+        assert (report.requests, report.received) == (3, 111)
+
     def test_problem_protects_what_it_hides(self, store: RecordStore) -> None:
         items = [item(f"dir/{n}", dataset(f"d{n}")) for n in range(3)]
         self.harvest(store, *items)
         run, _ = store.begin("s")
         store.commit(
-            "s", run, Batch(unchanged=("dir/0", "dir/1"), problems=(Problem("dir", "no"),))
+            "s",
+            run,
+            Batch(
+                unchanged=(Unchanged("dir/0"), Unchanged("dir/1")), problems=(Problem("dir", "no"),)
+            ),
         )
         assert store.finish("s", run, complete=True).counts.tombstoned == 0
 

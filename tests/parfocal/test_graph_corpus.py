@@ -19,6 +19,7 @@ from parfocal.identifiers import record_iri
 from parfocal.model import PREFIXES, Dataset, Image
 from parfocal.rdf import quads, triples
 from parfocal.testing.records import BASE, image, screen, study, well
+from parfocal.testing.sources import Visit
 from parfocal.values import RawItem
 
 pytestmark = pytest.mark.corpus
@@ -29,7 +30,7 @@ def records_of(path, every):
     source = IdrStudies("idr", IdrOptions(path=path))
 
     async def items():
-        return [item async for item in source.fetch(None) if isinstance(item, RawItem)]
+        return [item async for item in source.fetch(Visit()) if isinstance(item, RawItem)]
 
     for item in asyncio.run(items()):
         found = (one for one in source.normalise(item) if isinstance(one, Dataset | Image))

@@ -17,9 +17,9 @@ class ListSource:
         self.items = list(items)
         self.fetched = []
 
-    async def fetch(self, cursor):
+    async def fetch(self, walk):
         for key, content in self.items:
-            if cursor and key <= cursor:
+            if walk.cursor and key <= walk.cursor:
                 continue
             if isinstance(content, Exception):
                 raise content
