@@ -1,10 +1,14 @@
-"""Reads the JSON documents of an OME-Zarr group from a folder tree, and nothing outside it."""
+"""Reads the JSON documents of an OME-Zarr group from a folder tree, and nothing outside it.
+
+Other places (archives, object stores) are read the same way through :class:`Documents`.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -16,6 +20,21 @@ MAX_METADATA_XML = 64 * 1024 * 1024
 MAX_SERIES = 10_000
 MARKS = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
 _XML = "OME/METADATA.ome.xml"
+
+
+class Documents(Protocol):
+    """Where groups are read from, by relative paths that stay inside."""
+
+    def read(self, path: str, most: int = MAX_DOCUMENT) -> bytes | None:
+        """Return a whole document; None when there is none.
+
+        Raises SourceMalformed when it is larger than ``most`` bytes, SourceRefused outside.
+        """
+        ...
+
+    def has(self, path: str) -> bool:
+        """Whether anything lies below a path."""
+        ...
 
 
 class Tree:
@@ -44,6 +63,10 @@ class Tree:
         if place.stat().st_size > most:
             raise SourceMalformed(f"larger than {most} bytes", where=path)
         return place.read_bytes()
+
+    def has(self, path: str) -> bool:
+        """Whether there is a folder."""
+        return self.inside(path).is_dir()
 
 
 class Group(Struct, frozen=True):
@@ -74,7 +97,7 @@ def checked(path: str) -> str:
     return path
 
 
-def _document(tree: Tree, group: str, path: str, into: dict[str, bytes]) -> bool:
+def _document(tree: Documents, group: str, path: str, into: dict[str, bytes]) -> bool:
     """Read the metadata of a group or array at a path within a group; False when there is none."""
     prefix = f"{path}/" if path else ""
     found = False
@@ -88,18 +111,18 @@ def _document(tree: Tree, group: str, path: str, into: dict[str, bytes]) -> bool
     return found
 
 
-def _add_image(tree: Tree, group: str, path: str, into: dict[str, bytes]) -> None:
+def _add_image(tree: Documents, group: str, path: str, into: dict[str, bytes]) -> None:
     """Read the documents of one image: group, largest array, names of labels."""
     if not _document(tree, group, path, into):
         raise SourceMalformed("there is no group", where=path)
     prefix = f"{path}/" if path else ""
     level = checked(ngff.first_level(ngff.documents_of(into, path)))
     _document(tree, group, prefix + level, into)
-    if tree.inside(f"{group}/{prefix}labels").is_dir():
+    if tree.has(f"{group}/{prefix}labels"):
         _document(tree, group, f"{prefix}labels", into)
 
 
-def read_group(tree: Tree, path: str) -> Iterator[Group | PlateGroup | tuple[str, str]]:
+def read_group(tree: Documents, path: str) -> Iterator[Group | PlateGroup | tuple[str, str]]:
     """Yield what a zarr group of a folder tree holds, plates before their images.
 
     A pair (path, reason) stands for a part that cannot be read. Raises SourceMalformed or
@@ -121,7 +144,7 @@ def read_group(tree: Tree, path: str) -> Iterator[Group | PlateGroup | tuple[str
 
 
 def _read_plate(
-    tree: Tree, path: str, documents: dict[str, bytes]
+    tree: Documents, path: str, documents: dict[str, bytes]
 ) -> Iterator[Group | PlateGroup | tuple[str, str]]:
     plate = ngff.read_plate(ngff.documents_of(documents, ""), path.rpartition("/")[2])
     if not plate.wells:
@@ -137,7 +160,7 @@ def _read_plate(
 
 
 def _read_well(
-    tree: Tree, path: str, well: ngff.PlateWell, plate: str = "", plate_path: str = ""
+    tree: Documents, path: str, well: ngff.PlateWell, plate: str = "", plate_path: str = ""
 ) -> Iterator[Group | tuple[str, str]]:
     documents: dict[str, bytes] = {}
     if not _document(tree, path, "", documents):
@@ -154,19 +177,19 @@ def _read_well(
             yield Group(place, found, ("",), well=well.name, plate=plate, plate_path=plate_path)
 
 
-def _series(tree: Tree, path: str, documents: dict[str, bytes]) -> list[str]:
+def _series(tree: Documents, path: str, documents: dict[str, bytes]) -> list[str]:
     """Paths of a collection's images: what OME/ lists, else 0, 1, 2 ... while there are any."""
     if _document(tree, path, "OME", documents):
         listed = ngff.documents_of(documents, "OME").get("series")
         if isinstance(listed, list):
             return [checked(ngff.words(name)) for name in listed[:MAX_SERIES]]
     found: list[str] = []
-    while len(found) < MAX_SERIES and tree.inside(f"{path}/{len(found)}").is_dir():
+    while len(found) < MAX_SERIES and tree.has(f"{path}/{len(found)}"):
         found.append(str(len(found)))
     return found
 
 
-def _read_collection(tree: Tree, path: str, documents: dict[str, bytes]) -> Group:
+def _read_collection(tree: Documents, path: str, documents: dict[str, bytes]) -> Group:
     series = _series(tree, path, documents)
     for name in series:
         _add_image(tree, path, name, documents)
