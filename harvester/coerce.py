@@ -1,9 +1,9 @@
-"""Small readings of what people write: text encodings, licences, dates."""
+"""Small readings of what people write: text encodings and dates."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import islice
 
 _PLAUSIBLE = frozenset("°µμ®©™±·•αβγδεκλπσΔ§½²³≤≥…—\xa0\xd7\u2018\u2019\u201c\u201d\u2013\u223c")
@@ -13,16 +13,19 @@ _WINDOWS = {
     for byte in range(0x80, 0xA0)
     if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
-_LICENCE = re.compile(r"\bcc[\s-]*(by(?:[\s-]*(?:nc|sa|nd))*|0|zero)\b[\s-]*v?(\d\.\d)?", re.I)
-_CREATIVE = re.compile(
-    r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero))/(\d\.\d)", re.I
-)
 _MONTHS = (
     *("jan", "feb", "mar", "apr", "may", "jun"),
     *("jul", "aug", "sep", "oct", "nov", "dec"),
 )
 _ISO = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)")
-_NAMED = re.compile(r"(?:(\d{1,2})\s+)?([A-Za-z]{3})[a-z]*\.?\s+(?:(\d{1,2}),?\s+)?(\d{4})")
+_COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:T\d{4,6}.*|\s.*)?")
+_EPOCH = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")
+_DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?!\d)")
+_NAMED = re.compile(
+    r"(?:(?<!\d)(\d{1,2})(?:st|nd|rd|th)?[\s-]+)?([A-Za-z]{3})[a-z]*\.?[\s,-]+"
+    r"(?:(\d{1,2})(?:st|nd|rd|th)?,?\s+(?:\d{1,2}:\d\d(?::\d\d)?\s+(?:[A-Z]{3,4}\s+)?)?)?"
+    r"((?:19|20)\d\d)(?![\d:])"
+)
 
 
 def _strangeness(text: str) -> int:
@@ -54,26 +57,6 @@ def decode_text(content: bytes) -> tuple[str, str]:
     return windows, "windows-1252"
 
 
-def read_licence(text: str, url: str = "") -> str:
-    """Return the SPDX identifier of a licence as people write it, else the words as they stand.
-
-    >>> read_licence("CC BY 4.0"), read_licence("", "https://creativecommons.org/publicdomain/zero/1.0/")
-    ('CC-BY-4.0', 'CC0-1.0')
-    """
-    match = _CREATIVE.search(f"{url} {text}")
-    if match:
-        kind, zero, version = match.groups()
-        return f"CC0-{version}" if zero else f"CC-{kind.upper()}-{version}"
-    match = _LICENCE.search(text)
-    if not match:
-        return text.strip() or url.strip()
-    kind, version = match.groups()
-    if kind.lower() in ("0", "zero"):
-        return f"CC0-{version or '1.0'}"
-    parts = "-".join(re.findall(r"by|nc|sa|nd", kind.lower())).upper()
-    return f"CC-{parts}-{version}" if version else text.strip()
-
-
 def _checked(year: str, month: str | int | None, day: str | None) -> str:
     try:
         date(int(year), int(month or 1), int(day or 1))
@@ -83,17 +66,45 @@ def _checked(year: str, month: str | int | None, day: str | None) -> str:
     return "-".join(part for part in parts if part)
 
 
+def _of_epoch(digits: str) -> str:
+    """Return the day (UTC) of seconds or, with 13 digits, milliseconds since 1970."""
+    seconds = float(digits) / (1000 if len(digits.partition(".")[0]) == 13 else 1)
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _of_numbers(match: re.Match[str]) -> str:
+    """Return a date with the year last; only the year where day and month could be either way."""
+    first, mark, second, year = match.groups()
+    if mark == "." or int(first) > 12:
+        return _checked(year, second, first)
+    return _checked(year, first, second) if int(second) > 12 else year
+
+
+def _of_names(text: str) -> str:
+    for match in _NAMED.finditer(text):
+        before, month, after, year = match.groups()
+        if month.lower() in _MONTHS:
+            return _checked(year, _MONTHS.index(month.lower()) + 1, before or after)
+    return ""
+
+
 def read_date(text: str) -> str:
     """Return a date as YYYY, YYYY-MM or YYYY-MM-DD; "" when there is none.
+
+    Reads ISO dates and times (of a range the beginning), compact ones, seconds and milliseconds
+    since 1970, and dates with English names of months.
 
     >>> read_date("2020-3-3"), read_date("12 May 2021"), read_date("soon")
     ('2020-03-03', '2021-05-12', '')
     """
-    match = _ISO.match(text.strip())
+    text = text.strip()[:200]
+    if _EPOCH.fullmatch(text):
+        return _of_epoch(text)
+    match = _COMPACT.fullmatch(text)
+    if match and len(compact := _checked(*match.groups())) == 10:
+        return compact
+    match = _ISO.match(text)
     if match:
         return _checked(*match.groups())
-    named = _NAMED.search(text)
-    if named and named.group(2).lower() in _MONTHS:
-        before, month, after, year = named.groups()
-        return _checked(year, _MONTHS.index(month.lower()) + 1, before or after)
-    return ""
+    match = _DAY_FIRST.match(text)
+    return _of_numbers(match) if match else _of_names(text)

@@ -128,7 +128,12 @@ def parse_doi(text: str) -> Doi | None:
     '10.17867/10000101'
     """
     match = _DOI.search(unquote(text))
-    return Doi(match.group().rstrip(".,;)").lower()) if match else None
+    if not match:
+        return None
+    found = match.group().rstrip(".,;")
+    while found.endswith(")") and found.count(")") > found.count("("):
+        found = found[:-1].rstrip(".,;")
+    return Doi(found.lower())
 
 
 def parse_orcid(text: str) -> Orcid | None:

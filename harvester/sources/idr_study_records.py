@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 
 from harvester.accessions import read_accessions
-from harvester.coerce import read_date, read_licence
+from harvester.coerce import read_date
+from harvester.licences import spdx
 from harvester.sources.idr_items import StudyItem
 from harvester.sources.idr_study_file import Section, StudyRow, read_sections
 from parfocal.errors import SourceMalformed
@@ -214,7 +215,7 @@ def _study(
         annotations=tuple(dict.fromkeys((*_claims(study, by), *_claims(methods, by)))),
         links=_links(study),
         date=read_date(study.first("Study Public Release Date")),
-        licence=read_licence(study.first("Study License"), study.first("Study License URL")),
+        licence=spdx(study.first("Study License"), study.first("Study License URL")),
         creators=tuple(person for person in people if isinstance(person, Person)),
         identifiers=_identifiers(study),
         same_as=_same_as(study),
