@@ -1,14 +1,16 @@
-"""Reads the JSON documents of an OME-Zarr group from a folder tree, and nothing outside it.
+"""Which JSON documents of an OME-Zarr group are read, from a disk, an archive file or a server.
 
-Other places (archives, object stores) are read the same way through :class:`Documents`.
+A *reading* is a generator: it yields the paths that it wants next and is sent their contents, so
+that the same rules serve files that are read one by one and servers that are asked for several
+at once. :func:`read_group` reads from :class:`Files`; no path leaves what they hold.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -19,22 +21,30 @@ MAX_DOCUMENT = 16 * 1024 * 1024
 MAX_METADATA_XML = 64 * 1024 * 1024
 MAX_SERIES = 10_000
 MARKS = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
+CRATE = "ro-crate-metadata.json"
 _XML = "OME/METADATA.ome.xml"
+_SERIES_A_STEP = 16
+
+T = TypeVar("T")
 
 
-class Documents(Protocol):
-    """Where groups are read from, by relative paths that stay inside."""
+class Files(Protocol):
+    """Files that are read by relative paths, wherever they lie."""
 
     def read(self, path: str, most: int = MAX_DOCUMENT) -> bytes | None:
-        """Return a whole document; None when there is none.
-
-        Raises SourceMalformed when it is larger than ``most`` bytes, SourceRefused outside.
-        """
+        """Return a whole file; None when there is none, SourceMalformed when it is larger."""
         ...
 
-    def has(self, path: str) -> bool:
-        """Whether anything lies below a path."""
-        ...
+
+class Wanted(Struct, frozen=True):
+    """Paths of files whose contents a reading needs next, None for each that is not there."""
+
+    paths: tuple[str, ...]
+    most: int = MAX_DOCUMENT
+
+
+Contents = Sequence[bytes | None]
+Reading = Generator[Wanted, Contents, T]
 
 
 class Tree:
@@ -64,10 +74,6 @@ class Tree:
             raise SourceMalformed(f"larger than {most} bytes", where=path)
         return place.read_bytes()
 
-    def has(self, path: str) -> bool:
-        """Whether there is a folder."""
-        return self.inside(path).is_dir()
-
 
 class Group(Struct, frozen=True):
     """Documents of one group, by their path within it."""
@@ -89,6 +95,14 @@ class PlateGroup(Struct, frozen=True):
     documents: dict[str, bytes]
 
 
+class Opened(Struct, frozen=True):
+    """A group whose own document is read: what it is, and what it says."""
+
+    path: str
+    kind: str
+    documents: dict[str, bytes]
+
+
 def checked(path: str) -> str:
     """Return a path that a document gives, if it stays within its group; else SourceMalformed."""
     parts = path.split("/")
@@ -97,103 +111,209 @@ def checked(path: str) -> str:
     return path
 
 
-def _document(tree: Documents, group: str, path: str, into: dict[str, bytes]) -> bool:
-    """Read the metadata of a group or array at a path within a group; False when there is none."""
-    prefix = f"{path}/" if path else ""
-    found = False
-    for name in ("zarr.json", ".zattrs", ".zarray"):
-        content = tree.read(f"{group}/{prefix}{name}")
-        if content is not None:
-            into[prefix + name] = content
-            found = True
-            if name == "zarr.json":
-                break
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+# ------------------------------------------------------------------ readings
+
+
+def _documents(
+    group: str, places: Sequence[str], into: dict[str, bytes], newer: bool | None = None
+) -> Reading[list[bool]]:
+    """Read the documents at places within a group; say which of them are there.
+
+    A place is the path of its document in Zarr 2; in Zarr 3 its name is ``zarr.json``. Unless it is
+    known which of the two a group is, both are looked for.
+    """
+    found = [False] * len(places)
+    names = [_below(place.rpartition("/")[0], "zarr.json") for place in places]
+    if newer is not False:
+        yield from _take(group, names, found, into)
+    if newer is not True and not all(found):
+        yield from _take(group, places, found, into)
     return found
 
 
-def _add_image(tree: Documents, group: str, path: str, into: dict[str, bytes]) -> None:
-    """Read the documents of one image: group, largest array, names of labels."""
-    if not _document(tree, group, path, into):
-        raise SourceMalformed("there is no group", where=path)
-    prefix = f"{path}/" if path else ""
-    level = checked(ngff.first_level(ngff.documents_of(into, path)))
-    _document(tree, group, prefix + level, into)
-    if tree.has(f"{group}/{prefix}labels"):
-        _document(tree, group, f"{prefix}labels", into)
+def _take(
+    group: str, names: Sequence[str], found: list[bool], into: dict[str, bytes]
+) -> Reading[None]:
+    """Read those of the files that belong to a place where none was found yet."""
+    wanted = [(number, name) for number, name in enumerate(names) if not found[number]]
+    contents = yield Wanted(tuple(_below(group, name) for _, name in wanted))
+    for (number, name), content in zip(wanted, contents, strict=True):
+        if content is not None:
+            into[name] = content
+            found[number] = True
 
 
-def read_group(tree: Documents, path: str) -> Iterator[Group | PlateGroup | tuple[str, str]]:
-    """Yield what a zarr group of a folder tree holds, plates before their images.
-
-    A pair (path, reason) stands for a part that cannot be read. Raises SourceMalformed or
-    SourceRefused when the group as a whole cannot; yields nothing when it holds no OME metadata.
-    """
+def open_group(path: str) -> Reading[Opened]:
+    """Read a group's own document; its kind is "" when it holds no OME metadata."""
     documents: dict[str, bytes] = {}
-    _document(tree, path, "", documents)
-    attributes = ngff.documents_of(documents, "")
-    kind = ngff.kind_of(attributes)
-    if kind == "plate":
-        yield from _read_plate(tree, path, documents)
-    elif kind == "well":
-        yield from _read_well(tree, path, ngff.PlateWell("", ""))
-    elif kind == "image":
-        _add_image(tree, path, "", documents)
-        yield Group(path, documents, ("",))
-    elif kind == "collection":
-        yield _read_collection(tree, path, documents)
+    yield from _documents(path, (".zattrs",), documents)
+    return Opened(path, ngff.kind_of(ngff.documents_of(documents, "")), documents)
 
 
-def _read_plate(
-    tree: Documents, path: str, documents: dict[str, bytes]
-) -> Iterator[Group | PlateGroup | tuple[str, str]]:
-    plate = ngff.read_plate(ngff.documents_of(documents, ""), path.rpartition("/")[2])
-    if not plate.wells:
+def _add_images(group: str, images: Sequence[str], into: dict[str, bytes]) -> Reading[None]:
+    """Read what belongs to images of a group: their documents, largest arrays, names of labels."""
+    newer = _is_newer(into)
+    waiting = [image for image in images if not ngff.documents_of(into, image)]
+    found = yield from _documents(group, [f"{image}/.zattrs" for image in waiting], into, newer)
+    for image, there in zip(waiting, found, strict=True):
+        if not there:
+            raise SourceMalformed("there is no group", where=image)
+    places: list[str] = []
+    for image in images:
+        level = checked(ngff.first_level(ngff.documents_of(into, image)))
+        places.append(_below(image, f"{level}/.zarray"))
+        places.append(_below(image, "labels/.zattrs"))
+    yield from _documents(group, places, into, newer)
+
+
+def _is_newer(documents: dict[str, bytes]) -> bool:
+    """Whether a group whose own document was read is one of Zarr 3."""
+    return "zarr.json" in documents
+
+
+def read_image(opened: Opened) -> Reading[Group]:
+    """Read an image group that lies alone."""
+    documents = dict(opened.documents)
+    yield from _add_images(opened.path, ("",), documents)
+    yield from _add_crate(opened.path, documents)
+    return Group(opened.path, documents, ("",))
+
+
+def _add_crate(group: str, into: dict[str, bytes]) -> Reading[None]:
+    (content,) = yield Wanted((_below(group, CRATE),))
+    if content is not None:
+        into[CRATE] = content
+
+
+def read_plate(opened: Opened) -> Reading[tuple[PlateGroup, ngff.PlateFacts]]:
+    """Read a plate without its wells; say which it has."""
+    name = opened.path.rpartition("/")[2]
+    facts = ngff.read_plate(ngff.documents_of(opened.documents, ""), name)
+    if not facts.wells:
         raise SourceMalformed("a plate without wells", where="plate.wells")
-    yield PlateGroup(path, documents)
-    for well in dict.fromkeys(plate.wells):
-        place = f"{path}/{well.path}"
-        try:
-            checked(well.path)
-            yield from _read_well(tree, place, well, plate.name, path)
-        except (SourceMalformed, SourceRefused, OSError) as error:
-            yield f"{path}/{well.path[:200]}", str(error)
+    documents = dict(opened.documents)
+    yield from _add_crate(opened.path, documents)
+    return PlateGroup(opened.path, documents), facts
 
 
-def _read_well(
-    tree: Documents, path: str, well: ngff.PlateWell, plate: str = "", plate_path: str = ""
-) -> Iterator[Group | tuple[str, str]]:
+def read_well(path: str, newer: bool | None = None) -> Reading[tuple[str, ...]]:
+    """Read a well's document; return the paths of its images within it."""
     documents: dict[str, bytes] = {}
-    if not _document(tree, path, "", documents):
+    (found,) = yield from _documents(path, (".zattrs",), documents, newer)
+    if not found:
         raise SourceMalformed("the plate names a well that is not there")
-    for image in dict.fromkeys(ngff.well_images(ngff.documents_of(documents, ""))):
-        place = f"{path}/{image[:200]}"
-        found: dict[str, bytes] = {}
-        try:
-            checked(image)
-            _add_image(tree, place, "", found)
-        except (SourceMalformed, SourceRefused, OSError) as error:
-            yield place, str(error)
-        else:
-            yield Group(place, found, ("",), well=well.name, plate=plate, plate_path=plate_path)
+    return tuple(dict.fromkeys(ngff.well_images(ngff.documents_of(documents, ""))))
 
 
-def _series(tree: Documents, path: str, documents: dict[str, bytes]) -> list[str]:
+class Spot(Struct, frozen=True):
+    """Where a well stands: its name, its plate's name and path, the plate's kind of Zarr."""
+
+    well: str = ""
+    plate: str = ""
+    plate_path: str = ""
+    newer: bool | None = None
+
+
+def read_field(path: str, spot: Spot) -> Reading[Group]:
+    """Read an image of a well."""
+    documents: dict[str, bytes] = {}
+    (found,) = yield from _documents(path, (".zattrs",), documents, spot.newer)
+    if not found:
+        raise SourceMalformed("there is no group")
+    yield from _add_images(path, ("",), documents)
+    return Group(
+        path, documents, ("",), well=spot.well, plate=spot.plate, plate_path=spot.plate_path
+    )
+
+
+def _series(path: str, documents: dict[str, bytes]) -> Reading[list[str]]:
     """Paths of a collection's images: what OME/ lists, else 0, 1, 2 ... while there are any."""
-    if _document(tree, path, "OME", documents):
+    newer = _is_newer(documents)
+    (found,) = yield from _documents(path, ("OME/.zattrs",), documents, newer)
+    if found:
         listed = ngff.documents_of(documents, "OME").get("series")
         if isinstance(listed, list):
             return [checked(ngff.words(name)) for name in listed[:MAX_SERIES]]
-    found: list[str] = []
-    while len(found) < MAX_SERIES and tree.has(f"{path}/{len(found)}"):
-        found.append(str(len(found)))
-    return found
+    series: list[str] = []
+    while len(series) < MAX_SERIES:
+        names = [str(len(series) + step) for step in range(_SERIES_A_STEP)]
+        places = [f"{name}/.zattrs" for name in names]
+        there = yield from _documents(path, places, documents, newer)
+        count = there.index(False) if False in there else len(there)
+        series += names[:count]
+        if count < len(names):
+            break
+    return series
 
 
-def _read_collection(tree: Documents, path: str, documents: dict[str, bytes]) -> Group:
-    series = _series(tree, path, documents)
-    for name in series:
-        _add_image(tree, path, name, documents)
+def read_collection(opened: Opened) -> Reading[Group]:
+    """Read a collection of bioformats2raw with all its images."""
+    documents = dict(opened.documents)
+    series = yield from _series(opened.path, documents)
     if not series:
         raise SourceMalformed("a bioformats2raw collection without images")
-    xml = tree.read(f"{path}/{_XML}", MAX_METADATA_XML) or b""
-    return Group(path, documents, tuple(series), xml=xml)
+    yield from _add_images(opened.path, series, documents)
+    yield from _add_crate(opened.path, documents)
+    (xml,) = yield Wanted((_below(opened.path, _XML),), MAX_METADATA_XML)
+    return Group(opened.path, documents, tuple(series), xml=xml or b"")
+
+
+# ------------------------------------------------------------------ reading from files
+
+
+def follow(reading: Reading[T], read: Callable[[str, int], bytes | None]) -> T:
+    """Carry a reading out, one file after the other."""
+    try:
+        wanted = next(reading)
+        while True:
+            wanted = reading.send([read(path, wanted.most) for path in wanted.paths])
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+Part = Group | PlateGroup | tuple[str, str]
+"""An image or collection, a plate, or (path, reason) of what cannot be read."""
+
+
+def read_group(files: Files, path: str) -> Iterator[Part]:
+    """Yield what a zarr group holds, plates before their images.
+
+    Raises SourceMalformed or SourceRefused when the group as a whole cannot be read; yields
+    nothing when it holds no OME metadata.
+    """
+    opened = follow(open_group(path), files.read)
+    if opened.kind == "plate":
+        yield from _plate_parts(files, opened)
+    elif opened.kind == "well":
+        yield from _well_parts(files, path, Spot())
+    elif opened.kind == "image":
+        yield follow(read_image(opened), files.read)
+    elif opened.kind == "collection":
+        yield follow(read_collection(opened), files.read)
+
+
+def _plate_parts(files: Files, opened: Opened) -> Iterator[Part]:
+    plate, facts = follow(read_plate(opened), files.read)
+    yield plate
+    for well in dict.fromkeys(facts.wells):
+        spot = Spot(well.name, facts.name, opened.path, _is_newer(opened.documents))
+        try:
+            checked(well.path)
+            yield from _well_parts(files, f"{opened.path}/{well.path}", spot)
+        except (SourceMalformed, SourceRefused, OSError) as error:
+            yield f"{opened.path}/{well.path[:200]}", str(error)
+
+
+def _well_parts(files: Files, path: str, spot: Spot) -> Iterator[Part]:
+    for image in follow(read_well(path, spot.newer), files.read):
+        place = f"{path}/{image[:200]}"
+        try:
+            checked(image)
+            yield follow(read_field(place, spot), files.read)
+        except (SourceMalformed, SourceRefused, OSError) as error:
+            yield place, str(error)
