@@ -2,7 +2,7 @@
 
 A *reading* is a generator: it yields the paths that it wants next and is sent their contents, so
 that the same rules serve files that are read one by one and servers that are asked for several
-at once. :func:`read_group` reads from :class:`Files`; no path leaves what they hold.
+at once. :func:`read_group` reads from :class:`Documents`; no path leaves what they hold.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SERIES_A_STEP = 16
 T = TypeVar("T")
 
 
-class Files(Protocol):
-    """Files that are read by relative paths, wherever they lie."""
+class Documents(Protocol):
+    """Where groups are read from, by relative paths that stay inside: a disk, an archive file."""
 
     def read(self, path: str, most: int = MAX_DOCUMENT) -> bytes | None:
         """Return a whole file; None when there is none, SourceMalformed when it is larger."""
@@ -280,7 +280,7 @@ Part = Group | PlateGroup | tuple[str, str]
 """An image or collection, a plate, or (path, reason) of what cannot be read."""
 
 
-def read_group(files: Files, path: str) -> Iterator[Part]:
+def read_group(files: Documents, path: str) -> Iterator[Part]:
     """Yield what a zarr group holds, plates before their images.
 
     Raises SourceMalformed or SourceRefused when the group as a whole cannot be read; yields
@@ -297,7 +297,7 @@ def read_group(files: Files, path: str) -> Iterator[Part]:
         yield follow(read_collection(opened), files.read)
 
 
-def _plate_parts(files: Files, opened: Opened) -> Iterator[Part]:
+def _plate_parts(files: Documents, opened: Opened) -> Iterator[Part]:
     plate, facts = follow(read_plate(opened), files.read)
     yield plate
     for well in dict.fromkeys(facts.wells):
@@ -309,7 +309,7 @@ def _plate_parts(files: Files, opened: Opened) -> Iterator[Part]:
             yield f"{opened.path}/{well.path[:200]}", str(error)
 
 
-def _well_parts(files: Files, path: str, spot: Spot) -> Iterator[Part]:
+def _well_parts(files: Documents, path: str, spot: Spot) -> Iterator[Part]:
     for image in follow(read_well(path, spot.newer), files.read):
         place = f"{path}/{image[:200]}"
         try:
