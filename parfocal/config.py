@@ -282,3 +282,8 @@ def _shown(value: object) -> str:
 def debugging() -> bool:
     """Whether ``PARFOCAL_DEBUG`` asks for tracebacks."""
     return bool(os.environ.get("PARFOCAL_DEBUG"))
+
+
+def environment(name: str) -> str:
+    """Return an environment variable that a setting names; "" when there is none."""
+    return os.environ.get(name, "")

@@ -11,7 +11,7 @@ SPOKES = {"harvester", "indexer", "ontology", "api", "publish"}
 
 # The packages that do the main work, and the only places that may import them.
 HOMES = {
-    "aiohttp": {"harvester"},
+    "aiohttp": {"harvester", "parfocal"},
     "ome_types": {"harvester"},
     "pronto": {"ontology"},
     "pyld": {"parfocal"},
