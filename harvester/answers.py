@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from harvester.addresses import shown
 from parfocal.errors import SourceMalformed
+
+if TYPE_CHECKING:
+    from zlib import _Decompress as _Unpack
 
 MAX_DEPTH = 100
 """JSON that is nested deeper is refused."""
@@ -50,7 +54,7 @@ class Answer:
     def json(self) -> Any:
         """Return the body read as JSON; raise SourceMalformed that names the address."""
         if self._value is _UNREAD:
-            self._value = _read_json(self.content, self.url)
+            self._value = _read_json(self.content, shown(self.url))
         return self._value
 
     def text(self) -> str:
@@ -58,7 +62,7 @@ class Answer:
         try:
             return self.content.decode(self._charset())
         except (UnicodeDecodeError, LookupError) as error:
-            raise Garbled("the answer is no text of its charset", where=self.url) from error
+            raise Garbled("the answer is no text of its charset", where=shown(self.url)) from error
 
     def _charset(self) -> str:
         _, _, rest = self.headers.get("content-type", "").lower().partition("charset=")
@@ -89,9 +93,9 @@ def check_whole(answer: Answer) -> None:
         answer.json()
 
 
-def _read_json(content: bytes, url: str) -> Any:
+def _read_json(content: bytes, where: str) -> Any:
     if _deeper_than(content, MAX_DEPTH):
-        raise SourceMalformed(f"JSON nested deeper than {MAX_DEPTH}", where=url)
+        raise SourceMalformed(f"JSON nested deeper than {MAX_DEPTH}", where=where)
     try:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):
@@ -99,7 +103,7 @@ def _read_json(content: bytes, url: str) -> Any:
     try:  # NaN, a byte order mark, lone surrogates: what other programs take for JSON.
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Garbled("the answer is no whole JSON", where=url, hint=_looks(content)) from error
+        raise Garbled("the answer is no whole JSON", where=where, hint=_looks(content)) from error
 
 
 def _looks(content: bytes) -> str:
@@ -145,17 +149,23 @@ def _depth(content: bytes) -> int:
 class Body:
     """Collects a body: unpacks gzip and deflate, and stops beyond ``limit`` bytes."""
 
-    def __init__(self, encoding: str, limit: int, url: str) -> None:
+    def __init__(self, limit: int, where: str) -> None:
         self._parts: list[bytes] = []
         self._size = 0
         self._limit = limit
-        self._url = url
-        self._encoding = encoding.strip().lower()
-        if self._encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise SourceMalformed(f"answered in the unasked encoding {encoding[:40]!r}", where=url)
-        packed = self._encoding not in ("", "identity")
-        self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if packed else None
+        self._where = where
+        self._encoding = ""
+        self._unpack: _Unpack | None = None
         self.received = 0
+
+    def unpack(self, encoding: str) -> None:
+        """Unpack what comes; raise SourceMalformed for an encoding that nobody asked for."""
+        self._encoding = encoding.strip().lower()
+        if self._encoding in ("", "identity"):
+            return
+        if self._encoding not in ("gzip", "x-gzip", "deflate"):
+            raise SourceMalformed(f"answered in the encoding {encoding[:40]!r}", where=self._where)
+        self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, chunk: bytes) -> None:
         """Take in what came from the network."""
@@ -164,30 +174,28 @@ class Body:
             self._keep(chunk)
             return
         while chunk:
-            self._keep(self._expand(chunk))
-            chunk = self._unpack.unconsumed_tail or self._next_member()
+            self._keep(self._expand(self._unpack, chunk))
+            chunk = self._unpack.unconsumed_tail or self._next_member(self._unpack)
 
     def close(self) -> bytes:
         """Return the whole body; raise Garbled when it was cut off."""
         if self._unpack is not None and self.received and not self._unpack.eof:
-            raise Garbled("the packed answer is cut off", where=self._url)
+            raise Garbled("the packed answer is cut off", where=self._where)
         return b"".join(self._parts)
 
-    def _expand(self, chunk: bytes) -> bytes:
-        assert self._unpack is not None  # noqa: S101 -- for the type checker
-        room = self._limit - self._size + 1
+    def _expand(self, unpack: _Unpack, chunk: bytes) -> bytes:
         try:
-            return self._unpack.decompress(chunk, room)
+            return unpack.decompress(chunk, self._limit - self._size + 1)
         except zlib.error as error:
             if self._encoding == "deflate" and self.received == len(chunk):
-                self._unpack, self._encoding = zlib.decompressobj(_RAW_DEFLATE), "raw"
-                return self._expand(chunk)
-            raise Garbled("the packed answer cannot be unpacked", where=self._url) from error
+                self._encoding = "raw"
+                self._unpack = zlib.decompressobj(_RAW_DEFLATE)
+                return self._expand(self._unpack, chunk)
+            raise Garbled("the packed answer cannot be unpacked", where=self._where) from error
 
-    def _next_member(self) -> bytes:
+    def _next_member(self, unpack: _Unpack) -> bytes:
         """Return what stands behind a finished gzip member, to be read as the next one."""
-        assert self._unpack is not None  # noqa: S101 -- for the type checker
-        rest = self._unpack.unused_data
+        rest = unpack.unused_data
         if rest[:2] != b"\x1f\x8b":
             return b""
         self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
@@ -198,7 +206,7 @@ class Body:
         if self._size > self._limit:
             raise SourceMalformed(
                 f"the answer is larger than {self._limit} bytes",
-                where=self._url,
+                where=self._where,
                 hint="max_mb of the source sets the limit",
             )
         self._parts.append(part)

@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import json as json_text
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
 import msgspec
-from msgspec import Struct
+from aiohttp import CookieJar
 from yarl import URL
 
-from harvester.addresses import Guard, origin, parse_address, shown
-from harvester.answers import Answer, Body, Garbled, check_whole
+from harvester.addresses import origin, parse_address, shown
+from harvester.answers import Answer, Garbled, check_whole
+from harvester.connection import Busy, Connection, Request, harmless, host_name
 from harvester.http_options import HttpOptions as HttpOptions
 from harvester.patience import PATIENCE, wait_asked
-from harvester.politeness import HOSTS, Limits
+from harvester.politeness import HOSTS
 from harvester.robots import Robots
 from parfocal.errors import (
-    ConfigError,
     SourceError,
     SourceMalformed,
     SourceRefused,
@@ -41,34 +38,13 @@ Login = Callable[["Http"], Awaitable[None]]
 
 MAX_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_ERROR_BODY = 64 * 1024
 _MAX_BACK_OFF = 60.0
-_CHUNK = 128 * 1024
-# Headers that may go to a host that the operator did not name.
-_HARMLESS = frozenset(
-    {"accept", "accept-language", "if-none-match", "if-modified-since", "range", "content-type"}
-)
 _logging_in: ContextVar[bool] = ContextVar("_logging_in", default=False)
 _dice = random.SystemRandom()
 
 
-class _Busy(SourceUnavailable):
-    """The server did not take the request, so that it can be repeated whatever it was."""
-
-
 class _Denied(SourceRefused):
     """Login is needed or has expired."""
-
-
-class _Request(Struct, frozen=True):
-    method: str
-    url: URL
-    headers: Mapping[str, str]
-    body: bytes | None
-    expect: tuple[int, ...]
-    limit: int
-    check: Callable[[Answer], object] | None
-    repeatable: bool
 
 
 class Http:
@@ -80,25 +56,19 @@ class Http:
 
     def __init__(self, options: HttpOptions, walk: Walk, *, login: Login | None = None) -> None:
         self.options = options
-        self._walk = walk
         self._login = login
         self._login_lock = asyncio.Lock()
         self._era = 0
-        home = parse_address(options.url)
-        self._home = _trusted_origins(home)
-        self._guard = Guard({(host, port) for _, host, port in self._home}, options.networks())
-        self._limits = Limits(options.concurrency, options.rate)
-        self._joined: set[str] = set()
+        self._connection = Connection(options, walk)
         self._robots = Robots(self, options.user_agent)
 
+    @property
+    def cookies(self) -> CookieJar:
+        """Return the cookies that the archive gave."""
+        return self._connection.cookies
+
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            resolver=self._guard, limit=0, ssl=_tls(self.options.ca_file)
-        )
-        self.cookies = aiohttp.CookieJar(unsafe=True)
-        self._session = self._open(connector, self.cookies)
-        self._strangers = self._open(connector, aiohttp.DummyCookieJar())
-        self._connector = connector
+        await self._connection.open()
         return self
 
     async def __aexit__(
@@ -107,24 +77,7 @@ class Http:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._session.close()
-        await self._strangers.close()
-        await self._connector.close()
-        for name in self._joined:
-            HOSTS.leave(name, self._limits)
-        self._joined.clear()
-
-    def _open(
-        self, connector: aiohttp.TCPConnector, cookies: aiohttp.abc.AbstractCookieJar
-    ) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=False,
-            cookie_jar=cookies,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            auto_decompress=False,
-            headers={"User-Agent": self.options.user_agent, "Accept-Encoding": "gzip, deflate"},
-        )
+        await self._connection.close()
 
     async def get(
         self,
@@ -147,7 +100,7 @@ class Http:
         if web_page:
             await self._robots.check(address)
         return await self._ask(
-            _Request(
+            Request(
                 "GET",
                 address,
                 dict(headers or {}),
@@ -179,7 +132,7 @@ class Http:
         """
         kind, body = _body(json, form, content)
         return await self._ask(
-            _Request(
+            Request(
                 "POST",
                 _with_params(url, params),
                 {**({"Content-Type": kind} if kind else {}), **(headers or {})},
@@ -191,7 +144,7 @@ class Http:
             )
         )
 
-    async def _ask(self, request: _Request) -> Answer:
+    async def _ask(self, request: Request) -> Answer:
         may_log_in = self._login is not None and not _logging_in.get()
         attempt = 0
         while True:
@@ -204,7 +157,7 @@ class Http:
                 may_log_in = False
                 await self._log_in(era)
             except SourceError as error:
-                again = request.repeatable or isinstance(error, _Busy)
+                again = request.repeatable or isinstance(error, Busy)
                 if not again or not error.retryable or attempt >= self.options.retries:
                     raise
                 self._check_patience(request.url, error)
@@ -217,7 +170,7 @@ class Http:
         return _dice.uniform(0, longest)
 
     def _check_patience(self, url: URL, error: SourceError) -> None:
-        wait = HOSTS.held(_host_name(url))
+        wait = HOSTS.held(host_name(url))
         if wait > PATIENCE:
             raise SourceUnavailable(
                 f"the server wants to be left alone for {wait / 60:.0f} minutes",
@@ -237,17 +190,17 @@ class Http:
                 _logging_in.reset(token)
             self._era += 1
 
-    async def _follow(self, request: _Request) -> Answer:
+    async def _follow(self, request: Request) -> Answer:
         """Ask and follow redirects; every hop is checked as if it were the first."""
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._hop(request)
+            answer = await self._connection.ask(request)
             if answer.status not in _REDIRECTS or answer.status in request.expect:
                 self._judge(request, answer)
                 return answer
             request = self._redirected(request, answer)
         raise SourceMalformed("redirects without end", where=shown(request.url))
 
-    def _redirected(self, request: _Request, answer: Answer) -> _Request:
+    def _redirected(self, request: Request, answer: Answer) -> Request:
         where = shown(request.url)
         try:
             target = request.url.join(URL(answer.headers.get("location", "")))
@@ -265,61 +218,10 @@ class Http:
             url=target,
             method=request.method if keeps else "GET",
             body=request.body if keeps else None,
-            headers=_harmless(request.headers) if leaves else request.headers,
+            headers=harmless(request.headers) if leaves else request.headers,
         )
 
-    async def _hop(self, request: _Request) -> Answer:
-        url = parse_address(request.url)
-        self._guard.check_literal(url)
-        name = _host_name(url)
-        if name not in self._joined:
-            self._joined.add(name)
-            HOSTS.join(name, self._limits)
-        async with HOSTS.turn(name):
-            try:
-                async with asyncio.timeout(self.options.timeout):
-                    answer = await self._exchange(request, url)
-            except TimeoutError as error:
-                raise SourceUnavailable(
-                    f"no whole answer within {self.options.timeout:g} s", where=shown(url)
-                ) from error
-            except aiohttp.ClientError as error:
-                raise _failure(error, url) from error
-            except OSError as error:
-                raise SourceUnavailable(
-                    f"the connection broke: {error.strerror or 'closed'}", where=shown(url)
-                ) from error
-        self._heed(name, answer)
-        return answer
-
-    async def _exchange(self, request: _Request, url: URL) -> Answer:
-        at_home = origin(url) in self._home
-        session = self._session if at_home else self._strangers
-        headers = request.headers if at_home else _harmless(request.headers)
-        async with session.request(
-            request.method, url, data=request.body, headers=headers, allow_redirects=False
-        ) as response:
-            fine = response.status in request.expect
-            limit = request.limit if fine else max(_MAX_ERROR_BODY, 0)
-            body = Body(response.headers.get("Content-Encoding", ""), limit, shown(url))
-            try:
-                content = await _read(response, body, complete=fine)
-            finally:
-                self._walk.answered(body.received)
-        kept = {
-            name.lower(): value
-            for name, value in response.headers.items()
-            if name.lower() != "set-cookie"
-        }
-        return Answer(response.status, shown(url) if not at_home else str(url), kept, content)
-
-    def _heed(self, name: str, answer: Answer) -> None:
-        """Leave a host alone when it asks for that."""
-        wait = wait_asked(answer.status, answer.headers)
-        if wait > 0:
-            HOSTS.hold(name, wait)
-
-    def _judge(self, request: _Request, answer: Answer) -> None:
+    def _judge(self, request: Request, answer: Answer) -> None:
         """Raise unless the answer is an expected one."""
         status, where = answer.status, shown(request.url)
         if status in request.expect:
@@ -330,7 +232,7 @@ class Http:
             return
         spent = status == 403 and wait_asked(status, answer.headers) > 0
         if status == 429 or spent or (status == 503 and "retry-after" in answer.headers):
-            raise _Busy(f"the server is busy (answered {status})", where=where)
+            raise Busy(f"the server is busy (answered {status})", where=where)
         if status in (401, 403):
             raise _Denied(
                 f"the server refused (answered {status})",
@@ -351,54 +253,6 @@ def _look(check: Callable[[Answer], object], answer: Answer) -> None:
         raise Garbled(error.message, where=error.where, hint=error.hint) from error
 
 
-async def _read(response: aiohttp.ClientResponse, body: Body, *, complete: bool) -> bytes:
-    """Read a body; that of an answer nobody wants is read as far as it is short and readable."""
-    try:
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            body.feed(chunk)
-        return body.close()
-    except SourceMalformed:
-        if complete:
-            raise
-        response.close()
-        return b""
-
-
-def _failure(error: aiohttp.ClientError, url: URL) -> SourceError:
-    """Say in our own words what failed: theirs may hold addresses with secrets."""
-    where = shown(url)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return SourceRefused(
-            "the certificate of the server is not trusted",
-            where=where,
-            hint="ca_file of the source names certificates of your own authority",
-        )
-    if isinstance(error, aiohttp.ClientConnectorError):
-        words = error.strerror or "no connection"
-        return _Busy(f"the server cannot be reached: {words}", where=where)
-    if isinstance(error, aiohttp.InvalidURL):
-        return SourceRefused("is no address", where=where)
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return SourceUnavailable("the answer is cut off", where=where)
-    return SourceUnavailable("the connection broke", where=where)
-
-
-def _trusted_origins(home: URL) -> frozenset[tuple[str, str, int]]:
-    """The operator's address, and the same host with TLS when it was named without."""
-    origins = {origin(home)}
-    if home.scheme == "http" and home.port == 80:
-        origins.add(("https", home.host or "", 443))
-    return frozenset(origins)
-
-
-def _host_name(url: URL) -> str:
-    return f"{url.host}:{url.port}"
-
-
-def _harmless(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() in _HARMLESS}
-
-
 def _with_params(url: str, params: Params | None) -> URL:
     address = parse_address(url)
     if not params:
@@ -416,13 +270,3 @@ def _body(
         pairs = URL.build(query=dict(form)).raw_query_string
         return "application/x-www-form-urlencoded", pairs.encode()
     return "", content
-
-
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:
-            raise ConfigError("holds no certificates", where=f"ca_file {ca_file}") from error
-    return context
