@@ -112,6 +112,19 @@ class Http:
             )
         )
 
+    async def head(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: tuple[int, ...] = (200,),
+    ) -> Answer:
+        """Ask for the headers of an address only; the answer has no body."""
+        wanted = dict(headers or {})
+        return await self._ask(
+            Request("HEAD", parse_address(url), wanted, None, expect, 1, None, repeatable=True)
+        )
+
     async def post(
         self,
         url: str,
@@ -211,12 +224,12 @@ class Http:
         target = parse_address(target)
         leaves = origin(target) != origin(request.url)
         keeps = answer.status in (307, 308)
-        if request.method != "GET" and keeps and leaves:
+        if request.method == "POST" and keeps and leaves:
             raise SourceRefused("redirects what was sent to another host", where=where)
         return msgspec.structs.replace(
             request,
             url=target,
-            method=request.method if keeps else "GET",
+            method=request.method if keeps or request.method == "HEAD" else "GET",
             body=request.body if keeps else None,
             headers=harmless(request.headers) if leaves else request.headers,
         )
@@ -225,7 +238,7 @@ class Http:
         """Raise unless the answer is an expected one."""
         status, where = answer.status, shown(request.url)
         if status in request.expect:
-            if status == 200:
+            if status == 200 and request.method != "HEAD":
                 check_whole(answer)
             if request.check is not None:
                 _look(request.check, answer)
