@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -180,6 +181,7 @@ def _trusted_origins(home: URL) -> frozenset[tuple[str, str, int]]:
     return frozenset(origins)
 
 
+@functools.lru_cache(maxsize=8)
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file is not None:

@@ -22,8 +22,8 @@ from typing import Protocol
 from aiohttp import web
 
 STATUSES = ("500", "502", "503", "429", "401", "403", "404")
-BROKEN = ("reset", "html", "truncated", "redirect-loop", "drip", "skew", "429-retry-after")
-KINDS = (*STATUSES, *BROKEN)
+SPOILS = ("reset", "truncated", "drip", "skew")
+KINDS = (*STATUSES, "html", "redirect-loop", "429-retry-after", *SPOILS)
 """What a :class:`Fault` may be."""
 
 _DRIP_SECONDS = 0.05
@@ -91,14 +91,11 @@ class Fault:
     after: int = 0
     times: int = 1
     seen: int = 0
+    struck: int = 0
+    """How many requests it failed."""
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS, f"no such fault: {self.kind}"
-
-    @property
-    def struck(self) -> int:
-        """Return how many requests it failed."""
-        return min(self.times, max(0, self.seen - self.after))
 
     def strikes(self, asked: Asked) -> bool:
         """Count a request, and tell whether it is to fail."""
@@ -119,12 +116,17 @@ class Loopback:
     delay: float = 0.0
     sent: int = 0
     """Bytes of all bodies that were sent whole."""
+    before: Callable[[Asked], None] | None = None
+    """Called before every answer, in the thread of the server."""
+    most: int = 20_000
+    """Requests after which everything is gone (410), so that no test runs for ever."""
 
     def forget(self) -> None:
         """Forget what was asked, and all faults."""
         self.asked.clear()
         self.faults.clear()
         self.most_at_once = self.sent = 0
+        self.before = None
 
 
 class _Server:
@@ -142,12 +144,18 @@ class _Server:
             loopback.asked.append(asked)
             if loopback.delay:
                 await asyncio.sleep(loopback.delay)
-            struck = [fault.kind for fault in loopback.faults if fault.strikes(asked)]
-            if struck and struck[0] not in ("reset", "truncated", "drip", "skew"):
-                return _refusal(struck[0], request)
+            if len(loopback.asked) > loopback.most:
+                return _refusal("410", request)
+            if loopback.before:
+                loopback.before(asked)
+            fault = next((fault for fault in loopback.faults if fault.strikes(asked)), None)
+            if fault and fault.kind not in SPOILS:
+                fault.struck += 1
+                return _refusal(fault.kind, request)
             given = self._archive.answer(asked)
-            if struck:
-                return await _spoilt(struck[0], request, given)
+            if fault and (given.content or fault.kind == "skew"):
+                fault.struck += 1
+                return await _spoilt(fault.kind, request, given)
             loopback.sent += len(given.content)
             return _response(given)
         finally:
