@@ -63,11 +63,14 @@ class Annotation(Part, frozen=True):
     term: Annotated[Curie, means("Ontology term that the text means.", "oa:hasBody")]
     label: Annotated[str, means("Label of the term.", "rdfs:label")]
     method: Annotated[
-        str, means("How it is known: curated, label, synonym, doubted.", "parfocal:method")
+        str, means("How it is known: curated, label, synonym ..., doubted.", "parfocal:method")
     ]
     score: Annotated[float, means("Trust, from 0 to 1; below 0.5 it is doubted.", "parfocal:score")]
     by: Annotated[str, means("Who or what made the claim.", "prov:wasAttributedTo")]
     key: Annotated[str, means("Key beside which the text stood.", "parfocal:key")] = ""
+    start: Annotated[
+        int, means("Place of the text in the value, in characters from 0.", "oa:start")
+    ] = 0
 
     @property
     def believed(self) -> bool:
@@ -148,6 +151,22 @@ class Position(Part, frozen=True):
     x: Annotated[Quantity | None, means("X.", "ome:PositionX")] = None
     y: Annotated[Quantity | None, means("Y.", "ome:PositionY")] = None
     z: Annotated[Quantity | None, means("Z.", "ome:PositionZ")] = None
+
+
+class Evidence(Part, frozen=True):
+    """What two records have in common that says that they are the same."""
+
+    kind: Annotated[str, means("Kind of evidence.", "parfocal:evidenceKind")]
+    value: Annotated[str, means("Name or words that both have.", "parfocal:evidenceValue")] = ""
+    here: Annotated[str, means("Where this record has it.", "parfocal:evidenceHere")] = ""
+    there: Annotated[str, means("Where the other has it.", "parfocal:evidenceThere")] = ""
+
+
+class Twin(Part, frozen=True):
+    """The same data set as another source has it."""
+
+    id: Annotated[RecordId, means("Record of the other source.", "parfocal:sameRecord")]
+    evidence: Annotated[tuple[Evidence, ...], means("How we know.", "parfocal:evidence")] = ()
 
 
 class Provenance(Part, frozen=True):
@@ -233,6 +252,10 @@ class Dataset(_Base, frozen=True, tag="Dataset", tag_field="type"):
     ] = ()
     keywords: Annotated[tuple[str, ...], means("Keywords.", "schema:keywords")] = ()
     funding: Annotated[tuple[str, ...], means("Grants.", "schema:funding")] = ()
+    twins: Annotated[
+        tuple[Twin, ...],
+        means("The same in other sources, found when the record is read.", "parfocal:twin"),
+    ] = ()
 
     @property
     def level(self) -> Level:

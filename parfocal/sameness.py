@@ -1,0 +1,273 @@
+"""Which records of different archives are the same data set, with the evidence; pure.
+
+Merges are made level by level, the surest evidence first. A level never joins records that are
+certainly two: two of one source, or two accessions of one archive. Where it would, what would do
+so is refused and becomes a proposal. The result depends on the set of identities only, never on
+their order, and not on what the viewer may not see: the caller gives what may be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+import msgspec
+from msgspec import Struct
+
+from parfocal.accessions import archive_of
+from parfocal.identifiers import RecordId, record_iri
+from parfocal.identity import Identity, Name
+from parfocal.model import Dataset, Evidence, Twin, Viewer
+
+TOO_COMMON = 20
+"""What so many records share names no single data set."""
+
+_YEARS_APART = 1
+_REFERENCE = "reference"
+_Merge = tuple[Identity, Identity, Evidence]
+
+
+class Pair(Struct, frozen=True):
+    """Two records, what says that they are the same, and what speaks ``against`` it."""
+
+    one: RecordId
+    other: RecordId
+    evidence: tuple[Evidence, ...]
+    against: str = ""
+
+
+class Sameness(Struct, frozen=True):
+    """All that is the same among some records: clusters of two or more, and pairs."""
+
+    clusters: tuple[tuple[RecordId, ...], ...] = ()
+    merges: tuple[Pair, ...] = ()
+    proposals: tuple[Pair, ...] = ()
+
+    def cluster_of(self, id: RecordId) -> tuple[RecordId, ...]:
+        """Return the cluster that holds a record, smallest identifier first; at least itself."""
+        return next((cluster for cluster in self.clusters if id in cluster), (id,))
+
+    def twins_of(self, id: RecordId) -> tuple[Twin, ...]:
+        """Return the other records of a record's cluster, each with the evidence."""
+        direct = {}
+        for pair in self.merges:
+            if pair.one == id:
+                direct[pair.other] = pair.evidence
+            elif pair.other == id:
+                direct[pair.one] = tuple(map(_turned, pair.evidence))
+        through = (Evidence("through", min(direct), "", ""),) if direct else ()
+        others = (other for other in self.cluster_of(id) if other != id)
+        return tuple(Twin(other, direct.get(other, through)) for other in others)
+
+
+def _turned(evidence: Evidence) -> Evidence:
+    return Evidence(evidence.kind, evidence.value, evidence.there, evidence.here)
+
+
+def told(record: Dataset, namesakes: Iterable[Identity], viewer: Viewer, base: str) -> Dataset:
+    """Return a record with its twins as a viewer may know of them, also in ``same_as``."""
+    seen = [identity for identity in namesakes if identity.access.visible_to(viewer)]
+    twins = compare(seen).twins_of(record.id) if len(seen) > 1 else ()
+    if not twins:
+        return record
+    addresses = (record_iri(twin.id, base) for twin in twins)
+    same_as = tuple(dict.fromkeys((*record.same_as, *addresses)))
+    return msgspec.structs.replace(record, twins=twins, same_as=same_as)
+
+
+# ------------------------------------------------------------------ groups
+
+
+class _Groups:
+    """Records joined so far."""
+
+    def __init__(self, identities: Iterable[Identity]) -> None:
+        self._of = {identity.id: frozenset((identity.id,)) for identity in identities}
+
+    def copy(self) -> _Groups:
+        copied = _Groups(())
+        copied._of = dict(self._of)
+        return copied
+
+    def join(self, one: RecordId, other: RecordId) -> None:
+        both = self._of[one] | self._of[other]
+        for id in both:
+            self._of[id] = both
+
+    def of(self, id: RecordId) -> frozenset[RecordId]:
+        return self._of[id]
+
+    def all(self) -> set[frozenset[RecordId]]:
+        return {group for group in self._of.values() if len(group) > 1}
+
+
+def _why_not(group: Iterable[RecordId], known: Mapping[RecordId, Identity]) -> str:
+    """Return why records cannot all be one data set; "" when they can."""
+    archives: dict[str, str] = {}
+    sources: dict[str, list[Identity]] = {}
+    for identity in (known[id] for id in sorted(group)):
+        for archive, accession in identity.own().items():
+            if archives.setdefault(archive, accession) != accession:
+                return f"two accessions of one archive: {archives[archive]}, {accession}"
+        for other in sources.get(identity.source, ()):
+            if not identity.own() or not other.own() or set(identity.own()) & set(other.own()):
+                return f"two records of one source: {other.id}, {identity.id}"
+        sources.setdefault(identity.source, []).append(identity)
+    return ""
+
+
+# ------------------------------------------------------------------ evidence
+
+
+def _sharing(identities: Iterable[Identity]) -> dict[str, list[tuple[Identity, Name]]]:
+    """Return who uses each name that several use; a paper's DOI is no data set's name."""
+    sharing: dict[str, list[tuple[Identity, Name]]] = {}
+    papers: set[str] = set()
+    for identity in identities:
+        papers.update(identity.papers)
+        for name in identity.names:
+            sharing.setdefault(name.value, []).append((identity, name))
+    return {
+        value: users
+        for value, users in sharing.items()
+        if value not in papers and 1 < len(users) <= TOO_COMMON
+    }
+
+
+def _kind(value: str, roles: tuple[str, str]) -> str:
+    if "mentioned" in roles:
+        return _REFERENCE if "own" in roles else ""
+    if roles == ("own", "own"):
+        kinds = {"doi": "same DOI", "url": "same landing page"}
+        return kinds.get(archive_of(value), "same accession")
+    return "says so" if "own" in roles else "same name elsewhere"
+
+
+_LEVELS: tuple[tuple[str, ...], ...] = (
+    ("same accession", "same DOI", "same landing page"),
+    ("says so",),
+    ("same name elsewhere",),
+    (_REFERENCE,),
+)
+"""Kinds of evidence, the surest first."""
+
+
+def _found(sharing: Mapping[str, Sequence[tuple[Identity, Name]]]) -> Iterator[_Merge]:
+    for value, users in sharing.items():
+        for (one, here), (other, there) in combinations(sorted(users, key=_by_id), 2):
+            kind = _kind(value, (here.role, there.role))
+            if kind and one.id != other.id:
+                yield one, other, Evidence(kind, value, here.place, there.place)
+
+
+def _by_id(user: tuple[Identity, Name]) -> str:
+    return user[0].id
+
+
+def _agree(one: Identity, other: Identity) -> bool:
+    """Whether two have the same title and an author in common."""
+    return bool(one.title) and one.title == other.title and bool({*one.authors} & {*other.authors})
+
+
+def _proposed(identities: Sequence[Identity]) -> Iterator[_Merge]:
+    """Yield pairs of studies that agree in title, authors and year, or have a paper in common."""
+    shared: dict[str, list[Identity]] = {}
+    for identity in identities:
+        if identity.level == "study":
+            for value in (
+                *identity.papers,
+                *([f"title:{identity.title}"] if identity.title else ()),
+            ):
+                shared.setdefault(value, []).append(identity)
+    for value, users in shared.items():
+        if len(users) > TOO_COMMON:
+            continue
+        for one, other in combinations(sorted(users, key=lambda user: user.id), 2):
+            if not value.startswith("title:"):
+                yield one, other, Evidence("same publication", value, "", "")
+            elif _agree(one, other) and _near(one.year, other.year):
+                text = f"{one.title}; {', '.join(sorted({*one.authors} & {*other.authors}))}"
+                yield one, other, Evidence("same title, authors and year", text, "", "")
+
+
+def _near(one: str, other: str) -> bool:
+    if not (one.isdigit() and other.isdigit()):
+        return True
+    return abs(int(one) - int(other)) <= _YEARS_APART
+
+
+# ------------------------------------------------------------------ deciding
+
+
+class _Decision:
+    """Merges so far; each level adds those that join no two certainly different records."""
+
+    def __init__(self, identities: Sequence[Identity]) -> None:
+        self.known = {identity.id: identity for identity in identities}
+        self.groups = _Groups(identities)
+        self.merged: list[_Merge] = []
+        self.refused: list[tuple[_Merge, str]] = []
+
+    def add(self, level: Sequence[_Merge]) -> None:
+        """Merge a level: first without names that alone join too much, then without what does."""
+        by_name: dict[str, list[_Merge]] = {}
+        for merge in level:
+            by_name.setdefault(merge[2].value, []).append(merge)
+        left = [m for name in sorted(by_name) for m in self._unless_refused(by_name[name])]
+        joined = self._joined(left)
+        for merge in left:
+            against = _why_not(joined.of(merge[0].id), self.known)
+            if against:
+                self.refused.append((merge, against))
+            else:
+                self.merged.append(merge)
+                self.groups.join(merge[0].id, merge[1].id)
+
+    def _unless_refused(self, merges: list[_Merge]) -> list[_Merge]:
+        joined = self._joined(merges)
+        against = {merge[0].id: _why_not(joined.of(merge[0].id), self.known) for merge in merges}
+        self.refused += [(merge, text) for merge in merges if (text := against[merge[0].id])]
+        return [merge for merge in merges if not against[merge[0].id]]
+
+    def two(self, merge: _Merge) -> bool:
+        """Whether two records are certainly not one data set."""
+        return bool(_why_not((merge[0].id, merge[1].id), self.known))
+
+    def _joined(self, merges: Iterable[_Merge]) -> _Groups:
+        joined = self.groups.copy()
+        for one, other, _ in merges:
+            joined.join(one.id, other.id)
+        return joined
+
+
+def compare(identities: Iterable[Identity]) -> Sameness:
+    """Return what is the same among records; give only those that the viewer may know of."""
+    every = sorted(identities, key=lambda identity: identity.id)
+    decision = _Decision(every)
+    found = list(_found(_sharing(every)))
+    sure = [merge for merge in found if merge[2].kind != _REFERENCE or _agree(merge[0], merge[1])]
+    doubtful = [merge for merge in found if merge not in sure]
+    for kinds in _LEVELS:
+        decision.add([merge for merge in sure if merge[2].kind in kinds])
+    weak = [(merge, "") for merge in (*doubtful, *_proposed(every)) if not decision.two(merge)]
+    return Sameness(
+        tuple(sorted(tuple(sorted(group)) for group in decision.groups.all())),
+        tuple(_pairs((merge, "") for merge in decision.merged)),
+        tuple(_undecided([*decision.refused, *weak], decision.groups)),
+    )
+
+
+def _undecided(found: Sequence[tuple[_Merge, str]], groups: _Groups) -> Iterator[Pair]:
+    """Yield what is left to people: pairs that are not in one cluster anyway."""
+    return _pairs(
+        (merge, against) for merge, against in found if merge[1].id not in groups.of(merge[0].id)
+    )
+
+
+def _pairs(merges: Iterable[tuple[_Merge, str]]) -> Iterator[Pair]:
+    gathered: dict[tuple[RecordId, RecordId], list[tuple[Evidence, str]]] = {}
+    for (one, other, evidence), against in merges:
+        gathered.setdefault((one.id, other.id), []).append((evidence, against))
+    for ids, found in sorted(gathered.items()):
+        reasons = tuple(dict.fromkeys(evidence for evidence, _ in found))
+        yield Pair(*ids, reasons, next((against for _, against in found if against), ""))
