@@ -34,7 +34,7 @@ from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.harvesting import harvest
 from parfocal.model import Record, encode
-from parfocal.pipeline import Ancestors
+from parfocal.projecting import Ancestors
 from parfocal.store.sqlite import SqliteStore
 from parfocal.values import Change
 

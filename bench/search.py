@@ -40,7 +40,7 @@ from indexer.search.tantivy_document import register, schema
 from parfocal.concepts import STOP_WORDS
 from parfocal.identifiers import Curie, RecordId
 from parfocal.model import Annotation, Dataset, Image, Record
-from parfocal.pipeline import project
+from parfocal.projecting import project
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.sources import Visit
 from parfocal.values import Batch, Normalised, RawItem

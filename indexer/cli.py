@@ -14,7 +14,7 @@ from parfocal.bars import bars
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import ConfigError, QueryInvalid
-from parfocal.harvesting import rebuild
+from parfocal.followers import rebuild
 from parfocal.identifiers import parse_record_id
 from parfocal.model import Viewer
 from parfocal.printing import print_json, print_table
@@ -188,7 +188,7 @@ def show(settings: Settings, id: str, form: str, as_json: bool, groups: tuple[st
     with Catalogue.open(settings, read_only=True) as catalogue:
         view = catalogue.view(parse_record_id(id), Viewer(frozenset(groups)))
     dump = registry.load("formats", "json" if as_json else form).dump
-    click.echo(dump(view.record, settings.base_url).decode().rstrip("\n"))
+    click.echo(dump(view.told(settings.base_url), settings.base_url).decode().rstrip("\n"))
 
 
 @click.command()

@@ -12,7 +12,7 @@ from ontology.terms import SqliteTermStore, open_terms
 from parfocal.bars import bars
 from parfocal.config import Settings
 from parfocal.errors import OntologyInvalid
-from parfocal.harvesting import Progress
+from parfocal.followers import Progress
 from parfocal.printing import print_json, print_table
 from parfocal.values import OntologySummary
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from parfocal.harvesting import Progress as Show
+from parfocal.followers import Progress as Show
 
 
 def _columns() -> tuple[TextColumn, BarColumn, TextColumn, TextColumn, TimeRemainingColumn]:

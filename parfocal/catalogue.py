@@ -20,9 +20,11 @@ from parfocal.fields import FIELDS, Field
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
+from parfocal.lock import of_projections
 from parfocal.model import Image, Record, Viewer
-from parfocal.pipeline import Ancestors, project
+from parfocal.projecting import Ancestors, project
 from parfocal.query import FacetValue, FieldIn, Match, Page, Query, Sort, Terms
+from parfocal.sameness import twins_for
 from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
 from parfocal.terms import MemoryTermStore
@@ -64,6 +66,7 @@ class Catalogue:
         self._labels: dict[str, str] = {}
         self._drawing: dict[str, bool] = {}
         self._folder: TemporaryDirectory[str] | None = None
+        self.projections = of_projections(settings.data_dir)
 
     @classmethod
     def open(cls, settings: Settings, *, read_only: bool = False) -> Catalogue:
@@ -145,14 +148,13 @@ class Catalogue:
         return make_source(self.settings.source(name))
 
     def fingerprint(self, source: SourceSettings) -> str:
-        """Return what stands for all that decides which records a raw item of the source gives."""
-        parts = (
-            __version__,
-            source.model_dump_json(),
-            self.terms.version(),
-            *registry.names("annotators"),
-        )
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+        """Return what stands for all that decides which records a raw item of the source gives.
+
+        Three parts with colons between: how it is read, who may see it, what is claimed of it.
+        """
+        asked = source.model_dump_json(exclude={"access", "every", "raw"})
+        claimed = (self.terms.version(), *registry.names("annotators"))
+        return ":".join((_digest(__version__, asked), _digest(*source.access), _digest(*claimed)))
 
     # -------------------------------------------------------------- writing
 
@@ -314,7 +316,9 @@ class Catalogue:
             )
         above = hits.visible_ancestors(record, Ancestors(self.store).of(record), viewer)
         study, container = hits.places(record, above)
-        return RecordView(record, above, study, container, hits.annotations_of(record, above))
+        claims = hits.annotations_of(record, above)
+        twins = twins_for(id, self.store.namesakes(id), viewer)
+        return RecordView(record, above, study, container, claims, twins)
 
     def children(
         self, id: RecordId, viewer: Viewer, *, after: int = 0, limit: int = 100
@@ -373,6 +377,7 @@ class Catalogue:
             if part in self.__dict__:
                 self.__dict__[part].close()
         self.store.close()
+        self.projections.give_back()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -381,6 +386,10 @@ class Catalogue:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
 __all__ = ["Catalogue", "Expansion", "SourceView", "Suggestion"]

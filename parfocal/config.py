@@ -9,13 +9,16 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from parfocal.errors import ConfigError
 
 FILE_NAME = "parfocal.toml"
+
+
+_RAW = r"^(all|none|[1-9][0-9]{0,4}d)$"
 
 
 class _Table(BaseModel):
@@ -38,11 +41,64 @@ class SourceSettings(BaseModel):
     access: tuple[str, ...] = Field(
         (), description="Groups that may see its records; none: everybody."
     )
+    every: str = Field(
+        "",
+        pattern=r"^([1-9][0-9]{0,4}[smhdw]|\s*\S+(\s+\S+){4}\s*|)$",
+        description="When parfocal schedule harvests it: 6h, 1d, or five fields of cron.",
+    )
+    raw: str = Field(
+        "",
+        pattern=f"{_RAW}|^$",
+        description="How long raw items are kept, if not as harvest.raw says.",
+    )
 
     @property
     def options(self) -> dict[str, Any]:
         """Return the keys that belong to the kind of source."""
         return dict(self.model_extra or {})
+
+
+class HarvestSettings(_Table):
+    """``[harvest]``: how sources are harvested."""
+
+    at_once: int = Field(8, ge=1, le=64, description="Sources that are harvested side by side.")
+    raw: str = Field(
+        "all",
+        pattern=_RAW,
+        description="How long raw items are kept: all for ever, none, or days such as 30d.",
+    )
+
+
+class ScheduleSettings(_Table):
+    """``[schedule]``: what parfocal schedule does beside ``sources.every``."""
+
+    jitter: float = Field(
+        60.0, ge=0, le=86400, description="Seconds by which a run is put off at random, at most."
+    )
+    missed: Literal["once", "skip"] = Field(
+        "once", description="Runs missed while it did not run: once made up for, or skip."
+    )
+
+
+class AlertSettings(_Table):
+    """``[alerts]``: who is told when a scheduled run fails or a source shrinks."""
+
+    webhook: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="Address that gets a JSON POST."
+    )
+    mail_to: tuple[str, ...] = Field((), description="Addresses that get an e-mail.")
+    mail_from: str = Field("parfocal@localhost", description="Sender of e-mails.")
+    smtp_host: str = Field("localhost", description="Server that takes e-mails.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        "none", description="How the connection to it is secured: none, starttls or tls."
+    )
+    smtp_user: str = Field("", description="User name at that server; none: no login.")
+    smtp_password: str = Field(
+        "",
+        pattern=r"^((env|file|keyring):.+)?$",
+        description="Where its password is: env:NAME, file:/path or keyring:service/user.",
+    )
 
 
 class SearchSettings(_Table):
@@ -118,6 +174,9 @@ class Settings(_Table):
 
     data_dir: Path = Field(Path("data"), description="Folder of store, index and graph.")
     sources: tuple[SourceSettings, ...] = Field((), description="Archives to harvest.")
+    harvest: HarvestSettings = HarvestSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    alerts: AlertSettings = AlertSettings()
     search: SearchSettings = SearchSettings()
     graph: GraphSettings = GraphSettings()
     server: ServerSettings = ServerSettings()

@@ -43,6 +43,14 @@ def restart(data_dir: Path, name: str, store: RecordStore, part: Projection) -> 
         raise StoreError(f"cannot be written: {error.strerror}", where=str(data_dir)) from error
 
 
+def has_reached(data_dir: Path, name: str, store: RecordStore, part: Projection, last: int) -> bool:
+    """Whether a projection that another process writes follows this store up to a revision."""
+    try:
+        return _followed(data_dir, name) == store.identity() and part.revision() >= last
+    except IndexUnavailable:
+        return False
+
+
 def make_ready(data_dir: Path, name: str, store: RecordStore, part: Projection) -> None:
     """Restart a projection that cannot be read, or that does not follow this store."""
     try:

@@ -2,58 +2,256 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 
+import msgspec
+from msgspec import Struct
+
+from parfocal import lock, registry
 from parfocal.catalogue import Catalogue
-from parfocal.config import SourceSettings
-from parfocal.following import make_ready, restart
-from parfocal.interfaces import Projection, RecordStore
-from parfocal.lock import only_writer
-from parfocal.pipeline import Harvest, project
+from parfocal.config import SourceSettings, debugging
+from parfocal.errors import ConfigError, ParfocalError, StoreLocked
+from parfocal.followers import Progress, following, silent
+from parfocal.interfaces import RecordStore, SupportsSince
+from parfocal.pipeline import Harvest, Wanted
+from parfocal.rebuilding import How, Rebuild, needed
 from parfocal.values import RunReport
 
-Progress = Callable[[str, int, int | None, int], None]
-"""Called with (what, done, of how many if known, records); from several threads."""
-
-# While a harvest runs, its followers wait for so much to do: few large commits cost less.
-_WORTH_A_COMMIT = 50_000
 _LOOK_EVERY = 0.2
 _ALLOCATIONS_A_COLLECTION = 5_000_000
+# One normalises while the other waits for the disk; the interpreter's lock lets no more work.
+_WORKERS = 2
 
 
-def _silent(what: str, done: int, total: int | None, records: int) -> None:
-    """Show nothing."""
+class Job(Struct, frozen=True):
+    """What is done to one source, and what it is called where progress is shown."""
+
+    name: str
+    start: Callable[[Executor], Awaitable[Sequence[RunReport]]]
+
+
+# ------------------------------------------------------------------ what is done to a source
 
 
 def harvest(
     catalogue: Catalogue,
     names: Sequence[str] = (),
     *,
+    wanted: Wanted | None = None,
     full: bool = False,
     allow_shrink: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
+    stop: threading.Event | None = None,
 ) -> Iterator[RunReport]:
-    """Harvest the named sources, or all, in turn; index and graph follow beside it.
+    """Harvest the named sources, or all, side by side; index and graph follow beside it.
 
-    Yields each source's report as soon as its walk has ended; the last step of the iteration waits
-    until index and graph are up to date. Raises ConfigError for an unknown name and StoreLocked
-    while another process writes.
+    Yields each source's reports as soon as its walk has ended; the last step of the iteration
+    waits until index and graph are up to date. When only ontologies or access changed since the
+    last run, the records are made anew first, without asking the archive. Raises ConfigError for
+    an unknown name, and StoreLocked, after the others are done, for a source that another process
+    harvests. ``stop`` ends it early; the runs go on at the next call.
     """
+    asked = wanted or Wanted(full=full, allow_shrink=allow_shrink)
+    chosen = _chosen(catalogue, names)
+    _refuse_since(catalogue, chosen, asked)
+    jobs = [_harvest_of(catalogue, each, asked, progress) for each in chosen]
+    yield from _do(catalogue, jobs, progress, stop)
+
+
+def rebuild_records(
+    catalogue: Catalogue,
+    how: How,
+    names: Sequence[str] = (),
+    *,
+    allow_shrink: bool = False,
+    progress: Progress = silent,
+    stop: threading.Event | None = None,
+) -> Iterator[RunReport]:
+    """Make the records of the named sources, or all, anew of what is kept; no archive is asked."""
+
+    def job(source: SourceSettings) -> Job:
+        async def start(worker: Executor) -> Sequence[RunReport]:
+            rebuild = _rebuild_of(catalogue, source, how, allow_shrink, progress)
+            return [await rebuild.run(worker)]
+
+        return Job(source.name, start)
+
+    yield from _do(catalogue, [job(each) for each in _chosen(catalogue, names)], progress, stop)
+
+
+def _chosen(catalogue: Catalogue, names: Sequence[str]) -> list[SourceSettings]:
     settings = catalogue.settings
-    wanted = [settings.source(name) for name in names] or list(settings.sources)
-    with only_writer(settings.data_dir):
-        for name, part in _parts(catalogue):
-            make_ready(settings.data_dir, name, catalogue.store, part)
-        runs = [_run_of(catalogue, each, progress) for each in wanted]
-        with _rare_collections(), _followers(catalogue, progress):
-            for each, run in zip(wanted, runs, strict=True):
-                yield run.run(
-                    fingerprint=catalogue.fingerprint(each), full=full, allow_shrink=allow_shrink
-                )
+    return [settings.source(name) for name in dict.fromkeys(names)] or list(settings.sources)
+
+
+def _refuse_since(catalogue: Catalogue, chosen: Sequence[SourceSettings], wanted: Wanted) -> None:
+    for source in chosen if wanted.since else ():
+        if not isinstance(catalogue.source(source.name), SupportsSince):
+            raise ConfigError(
+                f"source {source.name!r} cannot tell what changed since a day",
+                hint="harvest it without --since; what has not changed is not taken in again",
+            )
+
+
+def _harvest_of(
+    catalogue: Catalogue, source: SourceSettings, wanted: Wanted, progress: Progress
+) -> Job:
+    total = _last_items(catalogue.store, source.name)
+    run = Harvest(
+        catalogue.store,
+        source.name,
+        catalogue.source(source.name),
+        catalogue.annotators,
+        groups=source.access,
+        progress=lambda items, records: progress(source.name, items, total, records),
+    )
+    fingerprint = catalogue.fingerprint(source)
+
+    async def start(worker: Executor) -> Sequence[RunReport]:
+        reports = []
+        kept = catalogue.store.fingerprint(source.name)
+        how = needed(kept, fingerprint, _raw(catalogue, source) == "all")
+        if how and not wanted.full:
+            rebuild = _rebuild_of(catalogue, source, how, wanted.allow_shrink, progress)
+            reports.append(await rebuild.run(worker))
+        asked = msgspec.structs.replace(wanted, fingerprint=fingerprint)
+        reports.append(await run.walk(worker, asked))
+        await asyncio.get_running_loop().run_in_executor(worker, _forget, catalogue, source)
+        return reports
+
+    return Job(source.name, start)
+
+
+def _rebuild_of(
+    catalogue: Catalogue, source: SourceSettings, how: How, allow_shrink: bool, progress: Progress
+) -> Rebuild:
+    total = _last_items(catalogue.store, source.name) if how == "renormalise" else None
+    return Rebuild(
+        catalogue.store,
+        source.name,
+        catalogue.annotators,
+        catalogue.fingerprint(source),
+        source=catalogue.source(source.name) if how == "renormalise" else None,
+        groups=source.access,
+        claimants=("parfocal", *registry.names("annotators")),
+        allow_shrink=allow_shrink,
+        progress=lambda items, records: progress(source.name, items, total, records),
+    )
+
+
+def _last_items(store: RecordStore, name: str) -> int | None:
+    last = next((run for run in store.runs(name) if not run.scope), None)
+    return last.items if last else None
+
+
+def _raw(catalogue: Catalogue, source: SourceSettings) -> str:
+    return source.raw or catalogue.settings.harvest.raw
+
+
+def _forget(catalogue: Catalogue, source: SourceSettings) -> None:
+    """Forget raw items as old as the settings say."""
+    keep = _raw(catalogue, source)
+    if keep == "all":
+        return
+    age = timedelta(days=int(keep.removesuffix("d"))) if keep != "none" else -timedelta(days=1)
+    before = datetime.now(UTC) - age
+    catalogue.store.forget_raw(source.name, before.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+# ------------------------------------------------------------------ side by side
+
+
+def _do(
+    catalogue: Catalogue, jobs: Sequence[Job], progress: Progress, stop: threading.Event | None
+) -> Iterator[RunReport]:
+    """Do jobs side by side, each under its source's lock, while index and graph follow."""
+    with ExitStack() as held:
+        free, busy = _taken(catalogue, jobs, held)
+        if busy and not free:
+            raise busy[0]
+        for job in free:
+            progress(job.name, 0, _last_items(catalogue.store, job.name), 0)
+        stop = stop or threading.Event()
+        with _rare_collections(), following(catalogue, progress, stop):
+            yield from _side_by_side(catalogue, free, stop)
+    if busy:
+        raise busy[0]
+
+
+def _taken(
+    catalogue: Catalogue, jobs: Sequence[Job], held: ExitStack
+) -> tuple[list[Job], list[StoreLocked]]:
+    """Take the locks of sources; return the jobs that can be done, and why others cannot."""
+    free: list[Job] = []
+    busy: list[StoreLocked] = []
+    for job in jobs:
+        hold = lock.of_source(catalogue.settings.data_dir, job.name)
+        if hold.take():
+            held.callback(hold.give_back)
+            free.append(job)
+        else:
+            busy.append(lock.source_is_held(job.name, hold))
+    return free, busy
+
+
+def _side_by_side(
+    catalogue: Catalogue, jobs: Sequence[Job], stop: threading.Event
+) -> Iterator[RunReport]:
+    with (
+        ThreadPoolExecutor(_WORKERS, thread_name_prefix="commit") as pool,
+        asyncio.Runner() as loop,
+    ):
+        tasks = loop.run(_started(jobs, pool, catalogue.settings.harvest.at_once))
+        while tasks and not stop.is_set():
+            for task in loop.run(_some_done(tasks, stop)):
+                yield from _reports(catalogue, tasks.pop(task).name, task)
+
+
+async def _started(
+    jobs: Sequence[Job], pool: Executor, at_once: int
+) -> dict[asyncio.Task[Sequence[RunReport]], Job]:
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(job: Job) -> Sequence[RunReport]:
+        async with gate:
+            return await job.start(pool)
+
+    return {asyncio.create_task(one(job)): job for job in jobs}
+
+
+async def _some_done(
+    tasks: dict[asyncio.Task[Sequence[RunReport]], Job], stop: threading.Event
+) -> list[asyncio.Task[Sequence[RunReport]]]:
+    """Wait until something is done, or all is to stop; return what is done, in order of jobs."""
+    done: set[asyncio.Task[Sequence[RunReport]]] = set()
+    while not done and not stop.is_set():
+        done, _ = await asyncio.wait(
+            tasks, timeout=_LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED
+        )
+    return [task for task in tasks if task in done]
+
+
+def _reports(
+    catalogue: Catalogue, name: str, task: asyncio.Task[Sequence[RunReport]]
+) -> Sequence[RunReport]:
+    """Return a job's reports; a source with a mistake in it fails, and disturbs no other."""
+    error = task.exception()
+    if error is None:
+        return task.result()
+    if isinstance(error, ParfocalError) or not isinstance(error, Exception) or debugging():
+        raise error
+    message = (
+        f"this should not have happened: {type(error).__name__}: {error}."
+        " Set PARFOCAL_DEBUG=1 and harvest again, then report what is printed"
+    )
+    run = catalogue.store.runs(name, 1)[0].run
+    return [catalogue.store.finish(name, run, complete=False, message=message)]
 
 
 @contextmanager
@@ -65,78 +263,3 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def _parts(catalogue: Catalogue) -> tuple[tuple[str, Projection], ...]:
-    return ("index", catalogue.index), ("graph", catalogue.graph)
-
-
-def _run_of(catalogue: Catalogue, source: SourceSettings, progress: Progress) -> Harvest:
-    last = next(iter(catalogue.store.runs(source.name, 1)), None)
-    total = last.items if last else None
-    return Harvest(
-        catalogue.store,
-        source.name,
-        catalogue.source(source.name),
-        catalogue.annotators,
-        groups=source.access,
-        progress=lambda items, records: progress(source.name, items, total, records),
-    )
-
-
-@contextmanager
-def _followers(catalogue: Catalogue, progress: Progress) -> Iterator[None]:
-    """Keep index and graph following the log in threads; on leaving, bring them to its end.
-
-    The work of both is mostly outside the interpreter's lock, so it costs the harvest little.
-    """
-    parts = _parts(catalogue)
-    ended, given_up = threading.Event(), threading.Event()
-    with ThreadPoolExecutor(len(parts), thread_name_prefix="follow") as pool:
-        followers: list[Future[None]] = [
-            pool.submit(_follow, catalogue.store, name, part, ended, given_up, progress)
-            for name, part in parts
-        ]
-        try:
-            yield
-        except BaseException:
-            given_up.set()
-            raise
-        finally:
-            ended.set()
-    for follower in followers:
-        follower.result()
-
-
-def _follow(
-    store: RecordStore,
-    name: str,
-    projection: Projection,
-    ended: threading.Event,
-    given_up: threading.Event,
-    progress: Progress,
-) -> None:
-    while not ended.wait(_LOOK_EVERY):
-        if store.revision() - projection.revision() >= _WORTH_A_COMMIT:
-            project(store, projection, _shown(name, progress))
-    if not given_up.is_set():
-        project(store, projection, _shown(name, progress))
-
-
-def _shown(name: str, progress: Progress) -> Callable[[int, int], None]:
-    return lambda reached, last: progress(name, reached, last, reached)
-
-
-def bring_up_to_date(catalogue: Catalogue, progress: Progress = _silent) -> None:
-    """Bring index and graph up to the store's last revision."""
-    with _followers(catalogue, progress):
-        pass
-
-
-def rebuild(catalogue: Catalogue, parts: Sequence[str], progress: Progress = _silent) -> None:
-    """Empty index or graph (``parts``) and project the whole log again."""
-    with only_writer(catalogue.settings.data_dir):
-        for name, part in _parts(catalogue):
-            if name in parts:
-                restart(catalogue.settings.data_dir, name, catalogue.store, part)
-        bring_up_to_date(catalogue, progress)

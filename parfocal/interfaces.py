@@ -6,11 +6,12 @@ Sources and repositories are async, stores and indexes sync. Each has a contract
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from parfocal.identifiers import Curie, RecordId
+from parfocal.identity import Identity
 from parfocal.model import Annotation, Record, Viewer
 from parfocal.query import Page, Query
 from parfocal.values import (
@@ -19,6 +20,8 @@ from parfocal.values import (
     Change,
     Counts,
     Fetched,
+    KeptItem,
+    Normalised,
     OntologySummary,
     Problem,
     Publication,
@@ -129,6 +132,14 @@ class TermStore(Protocol):
         """Return terms with a label or synonym that begins with the text, shortest first."""
         ...
 
+    def names(self, prefix: str) -> Iterator[tuple[Curie, str, str]]:
+        """Yield (term, scope, text) of all names of the live terms of a prefix, in no order.
+
+        The scope of a label is LABEL; a name of an obsolete term is an EXACT one of its
+        replacements.
+        """
+        ...
+
     def ontologies(self) -> tuple[OntologySummary, ...]:
         """Return what is loaded, by name."""
         ...
@@ -171,10 +182,14 @@ class RecordStore(Protocol):
         """Return what the last complete walk under the present fingerprint left, or ""."""
         ...
 
+    def fingerprint(self, source: str) -> str:
+        """Return the fingerprint under which the source's raw items were normalised, or ""."""
+        ...
+
     def begin(
-        self, source: str, *, fingerprint: str = "", full: bool = False
+        self, source: str, *, fingerprint: str = "", full: bool = False, scope: str = ""
     ) -> tuple[int, str | None]:
-        """Start a run, or take an interrupted one up again: its number and cursor.
+        """Start a run, or take an interrupted one of the same scope up again: number and cursor.
 
         ``fingerprint`` stands for all that decides what records a raw item gives (options,
         versions, ontologies); when it changed, or with ``full``, no kept digest counts.
@@ -195,6 +210,48 @@ class RecordStore(Protocol):
         message: str = "",
     ) -> RunReport:
         """End a run; a complete walk tombstones what it no longer saw, unless that is over half."""
+        ...
+
+    def begin_rebuild(self, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
+        """Start to rebuild, or take a killed rebuild up again: its run, the last number done.
+
+        One that was begun under another fingerprint is not taken up.
+        """
+        ...
+
+    def kept(self, source: str, *, after: int = 0, limit: int = 100) -> list[KeptItem]:
+        """Return raw items by number, from after a number."""
+        ...
+
+    def rebuild(
+        self, source: str, run: int, items: Sequence[tuple[int, Normalised]], seconds: float
+    ) -> Counts:
+        """Upsert the records of kept raw items and replace their problems, all or nothing."""
+        ...
+
+    def rewrite(
+        self, source: str, run: int, records: Sequence[tuple[int, Record]], seconds: float
+    ) -> Counts:
+        """Write records anew, each with its seq, where they differ from what is there."""
+        ...
+
+    def finish_rebuild(
+        self,
+        source: str,
+        run: int,
+        *,
+        fingerprint: str = "",
+        allow_shrink: bool = False,
+        message: str = "",
+    ) -> RunReport:
+        """End a rebuild; what raw items no longer give is tombstoned, unless that is over half.
+
+        With a fingerprint, raw items count as normalised under it from now on.
+        """
+        ...
+
+    def forget_raw(self, source: str, before: str) -> int:
+        """Forget the content of raw items that came before a time (UTC, ISO 8601); how many."""
         ...
 
     def get(self, id: RecordId) -> Record:
@@ -231,6 +288,21 @@ class RecordStore(Protocol):
 
     def records(self, *, after: int = 0, source: str = "", limit: int = 1000) -> list[Change]:
         """Return live records by seq, from after a seq."""
+        ...
+
+    def identities(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Identity]]:
+        """Return what studies and containers are called, with their seqs, from after a seq."""
+        ...
+
+    def namesakes(self, id: RecordId) -> tuple[Identity, ...]:
+        """Return the identities connected with a record's by shared names, with its own.
+
+        Access is the caller's affair.
+        """
+        ...
+
+    def identified(self) -> int:
+        """Return a number that changes whenever an identity does."""
         ...
 
     def sources(self) -> tuple[SourceState, ...]:

@@ -1,19 +1,24 @@
-"""The one-way flow: fetch, normalise, annotate, commit; then project the change log."""
+"""The one-way flow: fetch, normalise, annotate, commit."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import date
+from functools import partial
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from parfocal.errors import ParfocalError, SourceError
-from parfocal.identifiers import RecordId
-from parfocal.interfaces import Annotator, Projection, RecordStore, Source
-from parfocal.model import Access, Dataset, Record
+from parfocal.errors import ConfigError, ParfocalError, SourceError
+from parfocal.interfaces import Annotator, RecordStore, Source, SupportsSince
+from parfocal.model import Access, Record
 from parfocal.values import (
+    LIMITED,
     Batch,
-    Change,
     Deleted,
     Fetched,
     Mark,
@@ -29,8 +34,8 @@ Progress = Callable[[int, int], None]
 
 _RECORDS_A_BATCH = 2000
 _ITEMS_A_BATCH = 500
-_CHANGES_A_COMMIT = 50_000
-_CHANGES_A_READ = 2000
+_BYTES_A_PORTION = 4 * 1024 * 1024
+_SECONDS_A_PORTION = 0.5
 _NOBODY = "-"
 # What a mistake in a source's normalise raises on one item must not stop the run.
 _ITEM_ERRORS = (
@@ -84,13 +89,18 @@ def normalise(
 class Remembered:
     """The Walk that the pipeline hands to a source: answers from the store, counts answers."""
 
-    def __init__(self, store: RecordStore, source: str, cursor: str) -> None:
+    def __init__(self, store: RecordStore, source: str) -> None:
         self._store = store
         self._source = source
-        self.cursor = cursor
-        self.mark = store.mark(source)
+        self.cursor = ""
+        self.mark = ""
         self.requests = 0
         self.received = 0
+
+    def begin(self, cursor: str) -> None:
+        """Begin a walk after a cursor."""
+        self.cursor = cursor
+        self.mark = self._store.mark(self._source)
 
     def stamp(self, key: str) -> str:
         """Return the stamp kept with a raw item; "" when unknown, or when it must be read."""
@@ -108,8 +118,81 @@ class Remembered:
         return counted
 
 
+class Wanted(Struct, frozen=True):
+    """What a run is asked for.
+
+    ``fingerprint`` stands for all that decides what records a raw item gives. ``since`` asks for
+    what changed on that day or later; ``limit`` ends the run after so many items.
+    """
+
+    fingerprint: str = ""
+    full: bool = False
+    allow_shrink: bool = False
+    since: date | None = None
+    limit: int = 0
+
+    @property
+    def scope(self) -> str:
+        """Return the scope of the run, as the store keeps it."""
+        if self.limit:
+            return LIMITED
+        return f"since {self.since}" if self.since else ""
+
+
+_EVERYTHING = Wanted()
+
+
+class _Gathered:
+    """What a source yielded and nobody has looked at yet."""
+
+    def __init__(self) -> None:
+        self._found: list[Fetched] = []
+        self._size = 0
+        self._since = time.monotonic()
+
+    def add(self, got: Fetched) -> None:
+        self._found.append(got)
+        if isinstance(got, RawItem):
+            self._size += len(got.content)
+
+    def is_full(self) -> bool:
+        return len(self._found) >= _ITEMS_A_BATCH or self._size >= _BYTES_A_PORTION
+
+    def is_old(self) -> bool:
+        return time.monotonic() - self._since > _SECONDS_A_PORTION
+
+    def take(self) -> list[Fetched]:
+        taken, self._found, self._size = self._found, [], 0
+        self._since = time.monotonic()
+        return taken
+
+
+class _Portion:
+    """What will be committed together."""
+
+    def __init__(self) -> None:
+        self.items: list[Normalised] = []
+        self.unchanged: list[Unchanged] = []
+        self.deleted: list[str] = []
+        self.problems: list[Problem] = []
+        self.records = 0
+
+
+async def _nothing() -> None:
+    """Be done at once."""
+
+
+async def _close(stream: AsyncIterator[Fetched]) -> None:
+    if isinstance(stream, AsyncGenerator):
+        await stream.aclose()
+
+
 class Harvest:
-    """One run over one source, committed in batches; a killed run resumes at its last commit."""
+    """One run over one source, committed in batches; a killed run resumes at its last commit.
+
+    What is fetched is understood and committed in a worker's thread, while the source goes on:
+    at most one portion waits there and one is being gathered.
+    """
 
     def __init__(
         self,
@@ -127,184 +210,129 @@ class Harvest:
         self._annotators = annotators
         self._groups = groups
         self._progress = progress
-        self._items: list[Normalised] = []
-        self._unchanged: list[Unchanged] = []
-        self._deleted: list[str] = []
-        self._mark = ""
-        self._visit: Remembered | None = None
-        self._problems: list[Problem] = []
+        self._visit = Remembered(store, name)
+        self._gathered = _Gathered()
         self._cursor = ""
-        self._records = 0
+        self._mark = ""
         self._done = (0, 0)
+        self._time = time.monotonic()
 
-    def run(
-        self, *, fingerprint: str = "", full: bool = False, allow_shrink: bool = False
-    ) -> RunReport:
+    def run(self, wanted: Wanted = _EVERYTHING, **changes: Any) -> RunReport:
         """Walk the source once; return how it ended.
 
-        A source that fails as a whole ends as *failed*.
+        ``changes`` are fields of Wanted, for short. A source that fails as a whole ends as
+        *failed*.
         """
-        run, cursor = self._store.begin(self._name, fingerprint=fingerprint, full=full)
-        self._cursor = cursor or ""
-        self._visit = Remembered(self._store, self._name, self._cursor)
+        with ThreadPoolExecutor(1, thread_name_prefix="commit") as worker:
+            return asyncio.run(self.walk(worker, msgspec.structs.replace(wanted, **changes)))
+
+    async def walk(self, worker: Executor, wanted: Wanted = _EVERYTHING) -> RunReport:
+        """Walk the source once; commits are made in the worker's threads, one after the other."""
+        call = partial(asyncio.get_running_loop().run_in_executor, worker)
+        run = await call(self._begin, wanted)
         message = ""
         try:
-            asyncio.run(self._walk(run, self._visit))
+            await self._fetch(partial(call, self._handle, run), wanted)
         except SourceError as error:
             message = f"{error}. {error.hint}".strip()
-            self._problems.append(
-                Problem(error.where or self._name, error.message, hint=error.hint)
-            )
-        self._commit(run)
+            self._gathered.add(Problem(error.where or self._name, error.message, hint=error.hint))
+        await call(self._handle, run, self._gathered.take())
+        return await call(self._finish, run, wanted, message)
+
+    def _begin(self, wanted: Wanted) -> int:
+        run, cursor = self._store.begin(
+            self._name, fingerprint=wanted.fingerprint, full=wanted.full, scope=wanted.scope
+        )
+        self._cursor = cursor or ""
+        self._visit.begin(self._cursor)
+        self._time = time.monotonic()
+        return run
+
+    def _finish(self, run: int, wanted: Wanted, message: str) -> RunReport:
+        complete = not message
+        if wanted.limit and complete:
+            message = f"stopped after {self._done[0]:,} items, as asked; nothing was tombstoned"
         return self._store.finish(
-            self._name, run, complete=not message, allow_shrink=allow_shrink, message=message
+            self._name, run, complete=complete, allow_shrink=wanted.allow_shrink, message=message
         )
 
-    async def _walk(self, run: int, visit: Remembered) -> None:
-        fetched: AsyncIterator[Fetched] = self._source.fetch(visit)
-        async for got in fetched:
-            self._take(got)
-            if self._records >= _RECORDS_A_BATCH or self._waiting() >= _ITEMS_A_BATCH:
-                self._commit(run)
+    def _stream(self, wanted: Wanted) -> AsyncIterator[Fetched]:
+        if wanted.since is None:
+            return self._source.fetch(self._visit)
+        if not isinstance(self._source, SupportsSince):
+            raise ConfigError(
+                f"source {self._name!r} cannot tell what changed since a day",
+                hint="harvest it without --since; only what changed is taken in anyway",
+            )
+        return self._source.fetch_since(wanted.since, self._visit)
 
-    def _waiting(self) -> int:
-        return len(self._items) + len(self._unchanged) + len(self._problems) + len(self._deleted)
+    async def _fetch(
+        self, handle: Callable[[list[Fetched]], Awaitable[None]], wanted: Wanted
+    ) -> None:
+        """Gather what the source yields and hand it over in portions, one at a time."""
+        busy = asyncio.ensure_future(_nothing())
+        stream = self._stream(wanted)
+        left = wanted.limit or -1
+        try:
+            async for got in stream:
+                self._gathered.add(got)
+                left -= not isinstance(got, Problem | Mark)
+                if not left:
+                    break
+                if self._gathered.is_full() or (self._gathered.is_old() and busy.done()):
+                    await busy
+                    busy = asyncio.ensure_future(handle(self._gathered.take()))
+        finally:
+            # What was handed over is being committed, whatever happens here.
+            await asyncio.shield(busy)
+            await _close(stream)
 
-    def _take(self, got: Fetched) -> None:
+    def _handle(self, run: int, gathered: list[Fetched]) -> None:
+        """Understand and commit a portion; the cursor moves with what comes before it."""
+        portion = _Portion()
+        for got in gathered:
+            self._take(portion, got)
+            if portion.records >= _RECORDS_A_BATCH:
+                portion = self._commit(run, portion)
+        self._commit(run, portion)
+
+    def _take(self, portion: _Portion, got: Fetched) -> None:
         if isinstance(got, Problem):
-            self._problems.append(got)
+            portion.problems.append(got)
             return
         if isinstance(got, Mark):
             self._mark = got.text
             return
         self._cursor = got.cursor or self._cursor
         if isinstance(got, Deleted):
-            self._deleted.append(got.key)
-            return
-        if isinstance(got, Unchanged):
-            self._unchanged.append(got)
-            return
-        if self._store.digest(self._name, got.key) == got.digest:
-            self._unchanged.append(Unchanged(got.key, stamp=got.stamp))
-            return
-        normalised = normalise(self._source, got, self._annotators, self._groups)
-        self._records += len(normalised.records)
-        self._items.append(normalised)
+            portion.deleted.append(got.key)
+        elif isinstance(got, Unchanged):
+            portion.unchanged.append(got)
+        elif self._store.digest(self._name, got.key) == got.digest:
+            portion.unchanged.append(Unchanged(got.key, stamp=got.stamp))
+        else:
+            normalised = normalise(self._source, got, self._annotators, self._groups)
+            portion.records += len(normalised.records)
+            portion.items.append(normalised)
 
-    def _commit(self, run: int) -> None:
-        if not (self._waiting() or self._mark):
-            return
-        requests, received = self._visit.taken() if self._visit else (0, 0)
+    def _commit(self, run: int, portion: _Portion) -> _Portion:
+        requests, received = self._visit.taken()
+        before, self._time = self._time, time.monotonic()
         batch = Batch(
-            tuple(self._items),
-            tuple(self._unchanged),
-            tuple(self._deleted),
-            tuple(self._problems),
+            tuple(portion.items),
+            tuple(portion.unchanged),
+            tuple(portion.deleted),
+            tuple(portion.problems),
             self._cursor,
             self._mark,
             requests,
             received,
+            self._time - before,
         )
         self._store.commit(self._name, run, batch)
         items, records = self._done
-        self._done = (items + len(self._items) + len(self._unchanged), records + self._records)
-        self._items, self._unchanged, self._deleted = [], [], []
-        self._problems, self._records, self._mark = [], 0, ""
+        items += len(portion.items) + len(portion.unchanged) + len(portion.deleted)
+        self._done = (items, records + portion.records)
         if self._progress:
             self._progress(*self._done)
-
-
-class Ancestors:
-    """Finds what records lie in, nearest first; remembers the containers it has seen."""
-
-    def __init__(self, store: RecordStore) -> None:
-        self._store = store
-        self._known: dict[RecordId, Dataset | None] = {}
-        self._chains: dict[RecordId, tuple[Dataset, ...]] = {}
-
-    def of(self, record: Record) -> tuple[Dataset, ...]:
-        """Return the live records that a record lies in, nearest first; a cycle ends the chain."""
-        if record.part_of is None:
-            return ()
-        chain = self._chains.get(record.part_of)
-        if chain is None:
-            chain = self._chains[record.part_of] = tuple(self._climb(record.part_of))
-        return chain
-
-    def forget(self, changes: Iterable[Change]) -> None:
-        """Forget chains when a container changed."""
-        for change in changes:
-            if not (change.record is not None and change.record.level == "image"):
-                self._known.pop(change.id, None)
-                self._chains.clear()
-
-    def _climb(self, id: RecordId | None) -> Iterator[Dataset]:
-        seen: set[RecordId] = set()
-        while id is not None and id not in seen and len(seen) < 32:
-            seen.add(id)
-            if id not in self._known:
-                found = self._store.get_many([id]).get(id)
-                self._known[id] = found if isinstance(found, Dataset) else None
-            parent = self._known[id]
-            if parent is None:
-                return
-            yield parent
-            id = parent.part_of
-
-
-def _with_ancestors(changes: Iterable[Change], ancestors: Ancestors) -> Iterator[Change]:
-    for change in changes:
-        if change.record is None or change.record.part_of is None:
-            yield change
-        else:
-            yield msgspec.structs.replace(change, ancestors=ancestors.of(change.record))
-
-
-def _descendants(store: RecordStore, id: RecordId, until: int) -> Iterator[Change]:
-    """Yield all records below one that were last changed at ``until`` or before, in pages."""
-    after = 0
-    while page := store.children(id, after=after, until=until, limit=_CHANGES_A_READ):
-        for child in page:
-            yield child
-            if isinstance(child.record, Dataset):
-                yield from _descendants(store, child.id, until)
-        after = page[-1].seq
-
-
-def _is_image(change: Change) -> bool:
-    return change.record is not None and change.record.level == "image"
-
-
-def _entries(store: RecordStore, ancestors: Ancestors, start: int, until: int) -> Iterator[Change]:
-    """Yield the log's entries up to ``until``, then what lies in changed containers.
-
-    Descendants changed after ``start`` are left out: their own entry comes, or came, anyway.
-    """
-    containers: list[RecordId] = []
-    reached = start
-    while page := store.changes(reached, until=until, limit=_CHANGES_A_READ):
-        ancestors.forget(page)
-        reached = page[-1].revision
-        if start:
-            containers += [change.id for change in page if not _is_image(change)]
-        yield from _with_ancestors(page, ancestors)
-    for container in containers:
-        yield from _with_ancestors(_descendants(store, container, start), ancestors)
-
-
-def project(
-    store: RecordStore, projection: Projection, progress: Callable[[int, int], None] | None = None
-) -> int:
-    """Bring a projection up to the store's last revision; return how many revisions it moved.
-
-    ``progress`` is called with (revision reached, last revision). Safe to repeat after a crash.
-    """
-    ancestors = Ancestors(store)
-    first = reached = projection.revision()
-    while (last := store.revision()) > reached:
-        until = min(last, reached + _CHANGES_A_COMMIT)
-        projection.apply(_entries(store, ancestors, reached, until), until)
-        reached = until
-        if progress:
-            progress(reached, last)
-    return reached - first
+        return _Portion()

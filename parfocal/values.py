@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from parfocal.identifiers import Curie, RecordId
+from parfocal.identity import Identity
 from parfocal.model import Dataset, Record
 
 
@@ -37,8 +38,8 @@ class Problem(Struct, frozen=True):
 
     ``item`` is the raw key, file or address; ``place`` says where in it (``row 17, column 3``). An
     *error* means that something of the source is missing from the records; what it covers (raw
-    keys that equal ``item`` or begin with ``item/`` or ``item#``) is not tombstoned. A *warning*
-    leaves records complete.
+    keys that equal ``item`` or begin with ``item/`` or ``item#``; all of the source for an item of
+    "") is not tombstoned. A *warning* leaves records complete.
     """
 
     item: str
@@ -115,11 +116,21 @@ class OntologySummary(Struct, frozen=True):
     skipped: tuple[str, ...] = ()
 
 
+class KeptItem(Struct, frozen=True):
+    """A raw item as the store keeps it; ``content`` None when it was not kept so long."""
+
+    number: int
+    key: str
+    content: bytes | None
+
+
 class Change(Struct, frozen=True):
     """One entry of the change log; ``record`` None is a tombstone.
 
     ``seq`` is the record's number for ever (order of first sight); ``revision`` the log's number.
-    ``ancestors`` are the live records that it lies in, nearest first; filled in by the pipeline.
+    ``ancestors`` are the live records that it lies in, nearest first, ``namesakes`` what shares
+    names with it; both filled in by the pipeline. ``written`` is the revision at which the record
+    itself changed, earlier than ``revision`` when only a namesake did.
     """
 
     revision: int
@@ -127,6 +138,8 @@ class Change(Struct, frozen=True):
     id: RecordId
     record: Record | None
     ancestors: tuple[Dataset, ...] = ()
+    namesakes: tuple[Identity, ...] = ()
+    written: int = 0
 
 
 class Normalised(Struct, frozen=True):
@@ -143,7 +156,7 @@ class Batch(Struct, frozen=True):
     ``unchanged`` are items that are as they were, ``deleted`` keys of those that are gone,
     ``problems`` those of the walk itself, ``cursor`` is the place from which an interrupted walk
     resumes, ``mark`` what the next walk is to know. ``requests`` and ``received`` (bytes) count
-    what servers answered.
+    what servers answered, ``seconds`` what it took to come here from the batch before.
     """
 
     items: tuple[Normalised, ...] = ()
@@ -154,6 +167,7 @@ class Batch(Struct, frozen=True):
     mark: str = ""
     requests: int = 0
     received: int = 0
+    seconds: float = 0.0
 
 
 class Counts(Struct, frozen=True):
@@ -174,10 +188,20 @@ class Counts(Struct, frozen=True):
         )
 
 
-class RunReport(Struct, frozen=True):
-    """How a harvest of one source ended. ``state``: running, complete, interrupted, failed.
+LIMITED = "limit"
+"""Scope of a run that ends after some items; it says nothing about what it did not reach."""
 
-    ``requests`` were answered by servers with ``received`` bytes.
+REBUILDS = ("renormalise", "reannotate")
+"""Scopes of runs that read no archive, only what is kept."""
+
+
+class RunReport(Struct, frozen=True):
+    """How a run over one source ended.
+
+    ``state``: running, complete, interrupted, failed, limited. ``scope``: "" for everything,
+    "since DATE", "limit", "renormalise", "reannotate". ``requests`` were answered by servers with
+    ``received`` bytes; ``seconds`` is the time spent, without breaks between a kill and its end.
+    ``refused`` records seemed gone, but were too many to believe it.
     """
 
     source: str
@@ -192,6 +216,9 @@ class RunReport(Struct, frozen=True):
     warnings: int = 0
     requests: int = 0
     received: int = 0
+    seconds: float = 0.0
+    refused: int = 0
+    scope: str = ""
     message: str = ""
 
 

@@ -6,9 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+import zstandard
 
-SCHEMA_VERSION = 3
+from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from parfocal.store import identities
+
+SCHEMA_VERSION = 4
 _APPLICATION_ID = 0x70617266  # "parf"
 
 _SCHEMA = """
@@ -36,7 +39,8 @@ CREATE TABLE runs(
   skipped INTEGER NOT NULL DEFAULT 0, problems INTEGER NOT NULL DEFAULT 0,
   warnings INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '',
   mark TEXT NOT NULL DEFAULT '', requests INTEGER NOT NULL DEFAULT 0,
-  received INTEGER NOT NULL DEFAULT 0);
+  received INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0,
+  scope TEXT NOT NULL DEFAULT '', refused INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX runs_by_source ON runs(source, id);
 CREATE TABLE problems(
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, run INTEGER NOT NULL, raw INTEGER,
@@ -48,6 +52,38 @@ CREATE TABLE journals(name TEXT PRIMARY KEY, state BLOB NOT NULL);
 CREATE TABLE identity(value TEXT NOT NULL);
 INSERT INTO identity VALUES (lower(hex(randomblob(16))));
 """
+
+
+# What brings a store of an older version to the next one.
+_STEPS = {
+    2: """
+ALTER TABLE raw ADD COLUMN stamp TEXT NOT NULL DEFAULT '';
+ALTER TABLE sources ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+ALTER TABLE sources ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN received INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN scope TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET seconds = max(0, coalesce(unixepoch(finished) - unixepoch(started), 0))
+  WHERE finished <> '';
+""",
+    3: identities.STEP,
+}
+
+
+@contextmanager
+def decompressing(place: str) -> Iterator[None]:
+    """Turn what damaged raw items cause into StoreCorrupt about ``place``."""
+    try:
+        yield
+    except zstandard.ZstdError as error:
+        raise StoreCorrupt(
+            f"a raw item cannot be decompressed: {error}",
+            where=place,
+            hint="restore the store from a backup, or harvest with --full",
+        ) from error
 
 
 @contextmanager
@@ -100,6 +136,32 @@ def connect(place: str, *, shared: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; a trigger holds statements of its own."""
+    statement = ""
+    for part in filter(str.strip, script.split(";")):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older store to this version, step by step, all or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been faster.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for step in range(version, SCHEMA_VERSION):
+            for statement in _statements(_STEPS[step]):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
 def prepare(connection: sqlite3.Connection, place: str) -> None:
     """Make the schema in an empty file.
 
@@ -108,7 +170,9 @@ def prepare(connection: sqlite3.Connection, place: str) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application == _APPLICATION_ID:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+        if version in _STEPS:
+            _migrate(connection)
+        elif version != SCHEMA_VERSION:
             raise StoreCorrupt(
                 f"the store has schema version {version}, this parfocal reads {SCHEMA_VERSION}",
                 where=place,
@@ -122,6 +186,6 @@ def prepare(connection: sqlite3.Connection, place: str) -> None:
     connection.execute("PRAGMA page_size=16384")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(
-        f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};"
+        f"BEGIN IMMEDIATE;{_SCHEMA}{identities.SCHEMA}PRAGMA application_id={_APPLICATION_ID};"
         f"PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
     )

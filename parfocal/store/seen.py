@@ -50,6 +50,21 @@ def _restamp(db: sqlite3.Connection, source: str, unchanged: Sequence[Unchanged]
     )
 
 
+def see_hidden(db: sqlite3.Connection, source: str, run: int) -> None:
+    """Mark what the errors of this walk hide as seen: nobody knows whether it is gone."""
+    items = db.execute(
+        "SELECT DISTINCT item FROM problems WHERE source = ? AND run = ? AND raw IS NULL"
+        " AND severity = 'error'",
+        (source, run),
+    )
+    for (item,) in items:
+        db.execute(
+            "UPDATE raw SET seen = :run WHERE source = :source AND seen <> :run"  # noqa: S608
+            f" AND {_BELOW if item else _ALL}",
+            {"key": item, "source": source, "run": run},
+        )
+
+
 def let_go(db: sqlite3.Connection, source: str, keys: Sequence[str]) -> None:
     """Forget raw items that are gone; their records are tombstoned when the run ends well."""
     if not keys:

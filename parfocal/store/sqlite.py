@@ -16,13 +16,23 @@ import msgspec
 
 from parfocal.errors import RecordNotFound, StoreCorrupt
 from parfocal.identifiers import RecordId
+from parfocal.identity import Identity
 from parfocal.model import Record, decode
-from parfocal.store import runs, seen
-from parfocal.store.connection import connect, prepare, translated
+from parfocal.store import identities, rebuild, runs, seen
+from parfocal.store.connection import connect, decompressing, prepare, translated
 from parfocal.store.upsert import Upsert, write_problems
-from parfocal.values import Batch, Change, Counts, Problem, RunReport, SourceState
+from parfocal.values import (
+    Batch,
+    Change,
+    Counts,
+    KeptItem,
+    Normalised,
+    Problem,
+    RunReport,
+    SourceState,
+)
 
-_CHANGE = "SELECT revision, seq, id, body FROM records"
+_CHANGE = f"SELECT revision, seq, id, body, {identities.WRITTEN} FROM records"
 
 
 class SqliteStore:
@@ -70,6 +80,7 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                identities.identify(db)
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
@@ -106,12 +117,18 @@ class SqliteStore:
             ).fetchone()
         return str(row[0]) if row else ""
 
+    def fingerprint(self, source: str) -> str:
+        """Return the fingerprint under which the source's raw items were normalised, or ""."""
+        with self._reading() as db:
+            row = db.execute("SELECT fingerprint FROM sources WHERE name = ?", (source,)).fetchone()
+        return str(row[0]) if row else ""
+
     def begin(
-        self, source: str, *, fingerprint: str = "", full: bool = False
+        self, source: str, *, fingerprint: str = "", full: bool = False, scope: str = ""
     ) -> tuple[int, str | None]:
         """Start a run, or take an interrupted one up again: its number and cursor."""
         with self._writing() as db:
-            return runs.begin(db, source, fingerprint, full)
+            return runs.begin(db, source, fingerprint, full, scope)
 
     def commit(self, source: str, run: int, batch: Batch) -> Counts:
         """Keep raw items, upsert their records and move the cursor, all or nothing."""
@@ -120,7 +137,7 @@ class SqliteStore:
             counts = sum((upsert.item(item) for item in batch.items), Counts())
             counts += Counts(unchanged=seen.see(db, source, run, batch.unchanged))
             seen.let_go(db, source, batch.deleted)
-            write_problems(db, source, run, (*batch.problems, *upsert.duplicates), None)
+            write_problems(db, source, run, batch.problems, None)
             runs.add(db, run, counts, batch)
         return counts
 
@@ -136,6 +153,55 @@ class SqliteStore:
         """End a run; a complete walk tombstones what it no longer saw, unless that is over half."""
         with self._writing() as db:
             return runs.finish(db, source, run, complete, allow_shrink, message)
+
+    # -------------------------------------------------------------- rebuilding
+
+    def begin_rebuild(self, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
+        """Start to rebuild, or take an interrupted rebuild up again: its run, the last number."""
+        with self._writing() as db:
+            return rebuild.begin(db, source, scope, fingerprint)
+
+    def kept(self, source: str, *, after: int = 0, limit: int = 100) -> list[KeptItem]:
+        """Return raw items by number, from after a number."""
+        with self._reading() as db, decompressing(self.place):
+            return rebuild.kept(db, source, after, limit)
+
+    def rebuild(
+        self, source: str, run: int, items: Sequence[tuple[int, Normalised]], seconds: float
+    ) -> Counts:
+        """Upsert the records of kept raw items and replace their problems, all or nothing."""
+        with self._writing() as db:
+            return rebuild.items(db, source, run, items, seconds)
+
+    def rewrite(
+        self, source: str, run: int, records: Sequence[tuple[int, Record]], seconds: float
+    ) -> Counts:
+        """Write records anew, each with its seq, where they differ from what is there."""
+        with self._writing() as db:
+            return rebuild.records(db, run, records, seconds)
+
+    def finish_rebuild(
+        self,
+        source: str,
+        run: int,
+        *,
+        fingerprint: str = "",
+        allow_shrink: bool = False,
+        message: str = "",
+    ) -> RunReport:
+        """End a rebuild; what the raw items no longer give is tombstoned, unless it is over half.
+
+        With a fingerprint, raw items count as normalised under it from now on.
+        """
+        with self._writing() as db:
+            if fingerprint:
+                rebuild.adopt(db, source, fingerprint)
+            return runs.finish_rebuild(db, source, run, allow_shrink, message)
+
+    def forget_raw(self, source: str, before: str) -> int:
+        """Forget the content of raw items kept since before a time; return how many."""
+        with self._writing() as db:
+            return rebuild.forget(db, source, before)
 
     # -------------------------------------------------------------- reading
 
@@ -165,7 +231,7 @@ class SqliteStore:
         """Return the live records directly in one, by seq, from after a seq."""
         return self._changes(
             "WHERE place = (SELECT id FROM places WHERE name = ?) AND seq > ? AND body IS NOT NULL"
-            " AND revision <= coalesce(?, revision) ORDER BY seq LIMIT ?",
+            f" AND {identities.WRITTEN} <= coalesce(?, revision) ORDER BY seq LIMIT ?",
             (id, after, until, limit),
         )
 
@@ -194,12 +260,27 @@ class SqliteStore:
             (after, source, source, limit),
         )
 
+    def identities(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Identity]]:
+        """Return what studies and containers are called, with their seqs, from after a seq."""
+        with self._reading() as db:
+            return identities.page(db, after, limit)
+
+    def namesakes(self, id: RecordId) -> tuple[Identity, ...]:
+        """Return the identities connected with a record's by shared names, with its own."""
+        with self._reading() as db:
+            return identities.connected(db, id)
+
+    def identified(self) -> int:
+        """Return a number that changes whenever an identity does."""
+        with self._reading() as db:
+            return identities.version(db)
+
     def _changes(self, clause: str, values: tuple[object, ...]) -> list[Change]:
         with self._reading() as db:
             rows = db.execute(f"{_CHANGE} {clause}", values).fetchall()
         return [
-            Change(revision, seq, id, None if body is None else decode(body))
-            for revision, seq, id, body in rows
+            Change(revision, seq, id, None if body is None else decode(body), written=written)
+            for revision, seq, id, body, written in rows
         ]
 
     def sources(self) -> tuple[SourceState, ...]:
@@ -207,7 +288,9 @@ class SqliteStore:
         with self._reading() as db:
             rows = db.execute("SELECT name, records FROM sources ORDER BY name").fetchall()
             return tuple(
-                SourceState(name, records, next(iter(runs.select(db, name, 1)), None))
+                SourceState(
+                    name, records, next(iter(runs.select(db, name, 1, walks_only=True)), None)
+                )
                 for name, records in rows
             )
 

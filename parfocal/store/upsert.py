@@ -38,7 +38,9 @@ def now() -> str:
 class Upsert:
     """Upserts the items of one batch; numbers (seq, revision) are given in order of the records."""
 
-    def __init__(self, connection: sqlite3.Connection, source: str, run: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, source: str, run: int, *, rebuilding: bool = False
+    ) -> None:
         self._db = connection
         self._source = source
         self._run = run
@@ -50,18 +52,27 @@ class Upsert:
             0
         ]
         self._places: dict[str, int] = {}
-        self.duplicates: list[Problem] = []
+        self._twice: list[Problem] = []
+        self._rebuilding = rebuilding
 
     def item(self, normalised: Normalised) -> Counts:
         """Keep one raw item and upsert its records."""
         raw, fresh = self._keep(normalised)
-        self._replace_problems(raw, normalised.problems)
+        return self._upsert(raw, normalised, fresh)
+
+    def again(self, raw: int, normalised: Normalised) -> Counts:
+        """Upsert the records of a raw item that is kept already."""
+        return self._upsert(raw, normalised, fresh=False)
+
+    def _upsert(self, raw: int, normalised: Normalised, fresh: bool) -> Counts:
+        self._twice = []
         records, bodies = self._unique(normalised)
         known = {} if not records else self._known(records)
         counts = self._write(normalised.item.key, raw, records, bodies, known)
-        failed = any(problem.severity == "error" for problem in normalised.problems)
-        if not fresh and (records or not failed):
+        # What an item hides behind an error may still be there.
+        if not fresh and all(problem.severity != "error" for problem in normalised.problems):
             self._orphan(raw, records)
+        self._replace_problems(raw, (*normalised.problems, *self._twice))
         return counts
 
     def _keep(self, normalised: Normalised) -> tuple[int, bool]:
@@ -102,7 +113,7 @@ class Upsert:
         return records, [encode(record) for record in records]
 
     def _duplicate(self, key: str, id: RecordId) -> None:
-        self.duplicates.append(
+        self._twice.append(
             Problem(
                 key,
                 f"the identifier {id} is used twice; the first one is kept",
@@ -144,8 +155,9 @@ class Upsert:
                         body,
                     )
                 )
-            elif old.raw not in (None, raw) and old.seen == self._run and old.body is not None:
+            elif old.body is not None and self._belongs_to_another(old, raw):
                 self._duplicate(key, record.id)
+                self._read_again(raw)
             elif old.body == body:
                 unchanged += 1
                 if old.raw != raw:
@@ -160,6 +172,16 @@ class Upsert:
         )
         self._db.executemany("UPDATE records SET raw = ? WHERE seq = ?", adopted)
         return Counts(new=len(new) + revived, changed=len(changed) - revived, unchanged=unchanged)
+
+    def _belongs_to_another(self, old: _Known, raw: int) -> bool:
+        """Whether an item that came before in this run gave the record as well."""
+        if old.raw is None or old.raw == raw:
+            return False
+        return old.raw < raw if self._rebuilding else old.seen == self._run
+
+    def _read_again(self, raw: int) -> None:
+        """Let the next walk read an item anew: the record may be its own by then."""
+        self._db.execute("UPDATE raw SET written = -1, stamp = '' WHERE id = ?", (raw,))
 
     def _place(self, record: Record) -> int | None:
         name = record.part_of

@@ -17,9 +17,9 @@ from api.app import create_app
 from parfocal.catalogue import Catalogue
 from parfocal.cli import root
 from parfocal.config import Settings
-from parfocal.harvesting import Harvest
 from parfocal.model import ANONYMOUS
-from parfocal.pipeline import project
+from parfocal.pipeline import Harvest
+from parfocal.projecting import project
 from parfocal.query_text import parse_query
 
 pytestmark = [pytest.mark.corpus, pytest.mark.slow]

@@ -5,7 +5,8 @@ import pytest
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import IndexUnavailable, StoreError
-from parfocal.harvesting import harvest, rebuild
+from parfocal.followers import rebuild
+from parfocal.harvesting import harvest
 from parfocal.model import ANONYMOUS, Viewer
 from parfocal.query import Query
 

@@ -4,7 +4,8 @@ import pytest
 from parfocal.errors import SourceUnavailable
 from parfocal.identifiers import RecordId
 from parfocal.model import Access, Annotation
-from parfocal.pipeline import Ancestors, Harvest, annotated, narrowed, project
+from parfocal.pipeline import Harvest, annotated, narrowed
+from parfocal.projecting import Ancestors, project
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.store import dataset, image
 from parfocal.values import Problem, RawItem
@@ -87,7 +88,7 @@ def test_source_that_fails_as_a_whole_keeps_what_came(store):
 
 
 def test_killed_run_goes_on_after_its_last_commit(store, monkeypatch):
-    monkeypatch.setattr("parfocal.pipeline._RECORDS_A_BATCH", 1)
+    monkeypatch.setattr("parfocal.pipeline._ITEMS_A_BATCH", 1)
     source = ListSource(*((f"k{n}", [dataset(f"d{n}")]) for n in range(4)))
     source.items.insert(2, ("k1x", KeyboardInterrupt()))
     broken = ListSource(*source.items)
