@@ -44,6 +44,7 @@ _SECRET_WORD = re.compile(
     r"(?i)(pass|pwd|secret|token|key|auth|credential|signature|^sig$|session|ticket|code$|^jwt)"
 )
 _MASK = "***"
+_USER = re.compile(r"(?<=//)[^/?#\s]*@|^[^/?#\s]*:[^/?#\s]*@")
 
 
 class AddressRefused(SourceRefused):
@@ -71,7 +72,7 @@ def shown(url: URL | str) -> str:
         text = str(clean.with_query(masked)) if masked else str(clean)
     except ValueError:
         text = "an address that cannot be read"
-    text = text.replace("%2A%2A%2A", _MASK)
+    text = _USER.sub("", text.replace("%2A%2A%2A", _MASK))
     return text if len(text) <= 300 else text[:297] + "..."
 
 

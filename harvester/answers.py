@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -21,6 +22,11 @@ _GZIP_OR_ZLIB = 47
 _RAW_DEFLATE = -15
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _UNREAD = object()
+# Not every codec of Python is a charset, and some take for ever.
+_CHARSET = re.compile(
+    r"utf-?(8|16|32)|(us-)?ascii|(iso-?8859|windows|cp|latin)[-_]?\d{1,4}|gb(k|2312|18030)|big5"
+    r"|shift[-_]jis|euc[-_](jp|kr)|koi8-[ru]"
+)
 
 
 class Garbled(SourceMalformed):
@@ -61,12 +67,13 @@ class Answer:
         """Return the body as text in the charset that the answer names, else UTF-8."""
         try:
             return self.content.decode(self._charset())
-        except (UnicodeDecodeError, LookupError) as error:
+        except (UnicodeError, LookupError) as error:
             raise Garbled("the answer is no text of its charset", where=shown(self.url)) from error
 
     def _charset(self) -> str:
         _, _, rest = self.headers.get("content-type", "").lower().partition("charset=")
-        return rest.partition(";")[0].strip(" \"'") or "utf-8-sig"
+        named = rest.partition(";")[0].strip(" \"'")
+        return named if _CHARSET.fullmatch(named) and named != "utf-8" else "utf-8-sig"
 
 
 def unless(stamp: str) -> dict[str, str]:
@@ -170,6 +177,8 @@ class Body:
     def feed(self, chunk: bytes) -> None:
         """Take in what came from the network."""
         self.received += len(chunk)
+        if self.received > self._limit:
+            self._refuse()
         if self._unpack is None:
             self._keep(chunk)
             return
@@ -204,9 +213,12 @@ class Body:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._limit:
-            raise SourceMalformed(
-                f"the answer is larger than {self._limit} bytes",
-                where=self._where,
-                hint="max_mb of the source sets the limit",
-            )
+            self._refuse()
         self._parts.append(part)
+
+    def _refuse(self) -> NoReturn:
+        raise SourceMalformed(
+            f"the answer is larger than {self._limit} bytes",
+            where=self._where,
+            hint="max_mb of the source sets the limit",
+        )

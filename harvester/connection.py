@@ -15,7 +15,7 @@ from yarl import URL
 from harvester.addresses import Guard, origin, parse_address, shown
 from harvester.answers import Answer, Body
 from harvester.http_options import HttpOptions
-from harvester.patience import wait_asked
+from harvester.patience import PATIENCE, wait_asked
 from harvester.politeness import HOSTS, Limits
 from parfocal.errors import (
     ConfigError,
@@ -36,6 +36,12 @@ _HARMLESS = frozenset(
 
 class Busy(SourceUnavailable):
     """The server did not take the request, so that it can be repeated whatever it was."""
+
+
+class LeftAlone(SourceUnavailable):
+    """The server wants no request for longer than we wait."""
+
+    retryable = False
 
 
 class Request(Struct, frozen=True):
@@ -99,6 +105,10 @@ class Connection:
             headers={"User-Agent": self._options.user_agent, "Accept-Encoding": "gzip, deflate"},
         )
 
+    def is_home(self, url: URL) -> bool:
+        """Whether an address is the operator's own, that may get credentials."""
+        return origin(url) in self._home
+
     async def ask(self, request: Request) -> Answer:
         """Return the answer to one request, whatever its status; redirects are not followed."""
         url = parse_address(request.url)
@@ -107,6 +117,7 @@ class Connection:
         if name not in self._joined:
             self._joined.add(name)
             HOSTS.join(name, self._limits)
+        _check_patience(name, url)
         async with HOSTS.turn(name):
             try:
                 async with asyncio.timeout(self._options.timeout):
@@ -118,7 +129,7 @@ class Connection:
         return answer
 
     async def _exchange(self, request: Request, url: URL) -> Answer:
-        at_home = origin(url) in self._home
+        at_home = self.is_home(url)
         session = self._session if at_home else self._strangers
         headers = request.headers if at_home else harmless(request.headers)
         async with session.request(
@@ -171,6 +182,15 @@ class Connection:
         if isinstance(error, aiohttp.ClientPayloadError):
             return SourceUnavailable("the answer is cut off", where=where)
         return SourceUnavailable("the connection broke", where=where)
+
+
+def _check_patience(name: str, url: URL) -> None:
+    if (wait := HOSTS.held(name)) > PATIENCE:
+        raise LeftAlone(
+            f"the server wants to be left alone for {wait / 60:.0f} minutes",
+            where=shown(url),
+            hint="harvest again later",
+        )
 
 
 def _trusted_origins(home: URL) -> frozenset[tuple[str, str, int]]:

@@ -10,7 +10,7 @@ import asyncio
 import json as json_text
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +20,10 @@ from yarl import URL
 
 from harvester.addresses import origin, parse_address, shown
 from harvester.answers import Answer, Garbled, check_whole
-from harvester.connection import Busy, Connection, Request, harmless, host_name
+from harvester.connection import Busy, Connection, Request, harmless
 from harvester.http_options import HttpOptions as HttpOptions
-from harvester.patience import PATIENCE, wait_asked
-from harvester.politeness import HOSTS
+from harvester.logins import Logins
+from harvester.patience import wait_asked
 from harvester.robots import Robots
 from parfocal.errors import (
     SourceError,
@@ -39,7 +39,6 @@ Login = Callable[["Http"], Awaitable[None]]
 MAX_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_BACK_OFF = 60.0
-_logging_in: ContextVar[bool] = ContextVar("_logging_in", default=False)
 _dice = random.SystemRandom()
 
 
@@ -56,9 +55,7 @@ class Http:
 
     def __init__(self, options: HttpOptions, walk: Walk, *, login: Login | None = None) -> None:
         self.options = options
-        self._login = login
-        self._login_lock = asyncio.Lock()
-        self._era = 0
+        self._logins = Logins(partial(login, self) if login else None)
         self._connection = Connection(options, walk)
         self._robots = Robots(self, options.user_agent)
 
@@ -158,50 +155,33 @@ class Http:
         )
 
     async def _ask(self, request: Request) -> Answer:
-        may_log_in = self._login is not None and not _logging_in.get()
-        attempt = 0
+        attempt, renewed = 0, False
         while True:
-            era = self._era
+            era = self._logins.era
             try:
-                return await self._follow(request)
+                answer = await self._follow(request)
             except SourceRefused as error:
-                if not may_log_in or not isinstance(error, _Denied):
+                if renewed:
+                    self._logins.helped(False)
+                if renewed or not isinstance(error, _Denied) or not self._logins.may_help():
                     raise
-                may_log_in = False
-                await self._log_in(era)
+                await self._logins.renew(era)
+                renewed = True
             except SourceError as error:
                 again = request.repeatable or isinstance(error, Busy)
                 if not again or not error.retryable or attempt >= self.options.retries:
                     raise
-                self._check_patience(request.url, error)
                 await asyncio.sleep(self._back_off(attempt))
                 attempt += 1
+            else:
+                if renewed:
+                    self._logins.helped(True)
+                return answer
 
     def _back_off(self, attempt: int) -> float:
         """Return a random part of a time that doubles with every attempt."""
         longest = min(_MAX_BACK_OFF, self.options.retry_wait * 2.0**attempt)
         return _dice.uniform(0, longest)
-
-    def _check_patience(self, url: URL, error: SourceError) -> None:
-        wait = HOSTS.held(host_name(url))
-        if wait > PATIENCE:
-            raise SourceUnavailable(
-                f"the server wants to be left alone for {wait / 60:.0f} minutes",
-                where=shown(url),
-                hint="harvest again later; the walk goes on where it ended",
-            ) from error
-
-    async def _log_in(self, era: int) -> None:
-        """Log in, unless another request did since the refused one began."""
-        async with self._login_lock:
-            if self._era != era or self._login is None:
-                return
-            token = _logging_in.set(True)
-            try:
-                await self._login(self)
-            finally:
-                _logging_in.reset(token)
-            self._era += 1
 
     async def _follow(self, request: Request) -> Answer:
         """Ask and follow redirects; every hop is checked as if it were the first."""
@@ -246,7 +226,7 @@ class Http:
         spent = status == 403 and wait_asked(status, answer.headers) > 0
         if status == 429 or spent or (status == 503 and "retry-after" in answer.headers):
             raise Busy(f"the server is busy (answered {status})", where=where)
-        if status in (401, 403):
+        if status in (401, 403) and self._connection.is_home(request.url):
             raise _Denied(
                 f"the server refused (answered {status})",
                 where=where,

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-PATIENCE = 900.0
-"""Seconds that are waited for a server; one that wants longer ends the walk for now."""
-_LONGEST = 7 * 86400.0
+PATIENCE = 3700.0
+"""Seconds that are waited for a server (limits are often by the hour); longer ends the walk."""
+_LONGEST = 86400.0
 _EPOCH_BEGINS = 1_000_000_000
 _REMAINING = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
 _RESET = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")

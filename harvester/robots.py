@@ -40,11 +40,7 @@ class Rules:
 
     def allow(self, path: str) -> bool:
         """Whether a path with its query may be read: the longest rule that matches decides."""
-        matching = [
-            (len(pattern), allowed)
-            for allowed, pattern in self._rules
-            if _regex(pattern).match(path)
-        ]
+        matching = [(len(p), allowed) for allowed, p in self._rules if _matches(p, path)]
         return max(matching, default=(0, True))[1]
 
 
@@ -73,10 +69,18 @@ def _groups(text: str) -> list[tuple[set[str], list[tuple[bool, str]]]]:
     return groups
 
 
-def _regex(pattern: str) -> re.Pattern[str]:
-    end = pattern.endswith("$")
-    parts = [re.escape(part) for part in re.sub(r"\*+", "*", pattern.rstrip("$")).split("*")]
-    return re.compile(".*?".join(parts) + ("$" if end else ""), re.DOTALL)
+def _matches(pattern: str, path: str) -> bool:
+    """Whether a path begins with a pattern, where * stands for anything and $ for the end."""
+    *parts, last = pattern.removesuffix("$").split("*")
+    place = 0
+    for number, part in enumerate(parts):
+        found = path.find(part, place)
+        if found < 0 or (number == 0 and found > 0):
+            return False
+        place = found + len(part)
+    if not pattern.endswith("$"):
+        return path.find(last, place) >= 0 if parts else path.startswith(last)
+    return path.endswith(last) and len(path) - len(last) >= place and (bool(parts) or path == last)
 
 
 class Robots:
