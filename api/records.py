@@ -58,7 +58,7 @@ def _with_links(response: Response, identifier: RecordId) -> Response:
 
 
 def _dump(view: RecordView, form: Format) -> Response:
-    response = Response(form.dump(view.record, base_url()), mimetype=form.media_type)
+    response = Response(form.dump(view.told(base_url()), base_url()), mimetype=form.media_type)
     response.add_etag()
     return _with_links(response, view.record.id)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from parfocal.identifiers import RecordId
-from parfocal.model import Annotation, Dataset, Level, Link, Record
+from parfocal.model import Annotation, Dataset, Level, Link, Record, Twin
 from parfocal.query import Clause, FacetValue
+from parfocal.sameness import with_twins
 
 
 class Reason(Struct, frozen=True):
@@ -99,3 +100,8 @@ class RecordView(Struct, frozen=True):
     study: Place | None
     container: Place | None
     annotations: tuple[HitAnnotation, ...]
+    twins: tuple[Twin, ...] = ()
+
+    def told(self, base: str) -> Record:
+        """Return the record with its twins, as programs get it."""
+        return with_twins(self.record, self.twins, base)

@@ -165,7 +165,7 @@ class Evidence(Part, frozen=True):
 class Twin(Part, frozen=True):
     """The same data set as another source has it."""
 
-    id: Annotated[RecordId, means("Record of the other source.", "parfocal:sameRecord")]
+    record: Annotated[RecordId, means("Record of the other source.", "parfocal:sameRecord")]
     evidence: Annotated[tuple[Evidence, ...], means("How we know.", "parfocal:evidence")] = ()
 
 

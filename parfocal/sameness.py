@@ -17,7 +17,7 @@ from msgspec import Struct
 from parfocal.accessions import archive_of
 from parfocal.identifiers import RecordId, record_iri
 from parfocal.identity import Identity, Name
-from parfocal.model import Dataset, Evidence, Twin, Viewer
+from parfocal.model import Dataset, Evidence, Record, Twin, Viewer
 
 TOO_COMMON = 20
 """What so many records share names no single data set."""
@@ -64,15 +64,19 @@ def _turned(evidence: Evidence) -> Evidence:
     return Evidence(evidence.kind, evidence.value, evidence.there, evidence.here)
 
 
-def told(record: Dataset, namesakes: Iterable[Identity], viewer: Viewer, base: str) -> Dataset:
-    """Return a record with its twins as a viewer may know of them, also in ``same_as``."""
+def twins_for(id: RecordId, namesakes: Iterable[Identity], viewer: Viewer) -> tuple[Twin, ...]:
+    """Return a record's twins as a viewer may know of them; what is hidden decides nothing."""
     seen = [identity for identity in namesakes if identity.access.visible_to(viewer)]
-    twins = compare(seen).twins_of(record.id) if len(seen) > 1 else ()
-    if not twins:
+    return compare(seen).twins_of(id) if len(seen) > 1 else ()
+
+
+def with_twins(record: Record, twins: Sequence[Twin], base: str) -> Record:
+    """Return a record that tells its twins, also in ``same_as``."""
+    if not twins or not isinstance(record, Dataset):
         return record
-    addresses = (record_iri(twin.id, base) for twin in twins)
+    addresses = (record_iri(twin.record, base) for twin in twins)
     same_as = tuple(dict.fromkeys((*record.same_as, *addresses)))
-    return msgspec.structs.replace(record, twins=twins, same_as=same_as)
+    return msgspec.structs.replace(record, twins=tuple(twins), same_as=same_as)
 
 
 # ------------------------------------------------------------------ groups

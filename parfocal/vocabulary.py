@@ -56,6 +56,7 @@ _FRAGMENTS = {
     "creators": "creator",
     "publications": "publication",
     "channels": "channel",
+    "twins": "twin",
 }
 _OME_TYPES = {
     "Study": "ome:Project",
@@ -125,7 +126,11 @@ def _kind(name: str, hint: Any, scheme: Scheme) -> Kind:
         return "part"
     if scheme:
         return "resource"
-    named: dict[str, Kind] = {"part_of": "record", "date": "date"}
+    named: dict[str, Kind] = {
+        "part_of": "record",
+        "record": "record",
+        "date": "date",
+    }
     typed: dict[Any, Kind] = {int: "integer", float: "double", Curie: "term"}
     return named.get(name) or typed.get(hint, "text")
 

@@ -24,6 +24,8 @@ from indexer.graph.addresses import INTERNAL
 from parfocal.errors import IndexUnavailable, ParfocalError, StoreError, StoreFull
 from parfocal.identifiers import RecordId, record_iri
 from parfocal.model import Viewer
+from parfocal.rdf import quads as write_quads
+from parfocal.sameness import twins_for, with_twins
 from parfocal.values import Change
 
 FORMAT = 3
@@ -41,10 +43,18 @@ class State(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Quads(Struct, frozen=True):
-    """A change with its record's quads, written once for all audiences."""
+    """A change with its record's quads, written once for all audiences that see no twin."""
 
     change: Change
     content: bytes
+
+    def seen_by(self, viewer: Viewer) -> bytes:
+        """Return the quads for a viewer, who may know of twins that others do not see."""
+        twins = twins_for(self.change.id, self.change.namesakes, viewer)
+        record = self.change.record
+        if record is None or not twins:
+            return self.content
+        return write_quads(with_twins(record, twins, INTERNAL), INTERNAL)
 
 
 class Audience:
@@ -82,7 +92,7 @@ class Audience:
                 self._remove(store, quads.change.id)
                 record = quads.change.record
                 if record is not None and record.access.visible_to(self._viewer):
-                    content.append(quads.content)
+                    content.append(quads.seen_by(self._viewer))
             _load(store, b"".join(content))
         except (OSError, RuntimeError) as error:
             raise self._failure(error) from error

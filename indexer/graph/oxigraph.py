@@ -274,7 +274,7 @@ class MemoryGraph:
             for change in self._records.values():
                 record = change.record
                 if record is not None and record.access.visible_to(viewer):
-                    file.write(quads(record, INTERNAL))
+                    file.write(Quads(change, b"").seen_by(viewer) or quads(record, INTERNAL))
         if old is not None:
             old.unlink(missing_ok=True)
         self._files[viewer.groups] = (self._written, path)

@@ -36,13 +36,11 @@ CREATE TRIGGER identify_changed AFTER UPDATE OF body ON records
     DELETE FROM touches WHERE seq = new.seq;
   END;
 """
-STEP = (
-    SCHEMA
-    + """
+_FILL = """
 INSERT INTO to_identify SELECT seq FROM records
   WHERE substr(body, 1, 17) = CAST('{"type":"Dataset"' AS BLOB);
 """
-)
+STEP = SCHEMA + _FILL
 """What brings a store without identities here; the next transaction fills them in."""
 
 WRITTEN = "coalesce((SELECT t.written FROM touches t WHERE t.seq = records.seq), revision)"
