@@ -106,6 +106,10 @@ class Remembered:
         """Return the stamp kept with a raw item; "" when unknown, or when it must be read."""
         return self._store.stamp(self._source, key)
 
+    def kin(self, key: str, identity: str) -> Sequence[tuple[str, str]]:
+        """Return (key, name) of items under a key, of an identity, or whose name the key is."""
+        return self._store.kin(self._source, key, identity)
+
     def answered(self, size: int) -> None:
         """Count one answer of a server."""
         self.requests += 1

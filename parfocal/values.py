@@ -19,13 +19,16 @@ class RawItem(Struct, frozen=True):
     ``key`` is unique and stable within the source. ``cursor`` is the place after this item, from
     which an interrupted walk resumes; "" when the source cannot resume there. ``stamp`` is what
     the source can compare without reading the item: an ETag, a time of change, size and time.
-    ``digest`` stands for the content.
+    ``digest`` stands for the content. ``identity`` is what the item keeps when it moves, ``name``
+    what its records are called after then: the key that it had first, "" for its own.
     """
 
     key: str
     content: bytes
     cursor: str = ""
     stamp: str = ""
+    identity: str = ""
+    name: str = ""
 
     @property
     def digest(self) -> bytes:

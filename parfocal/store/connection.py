@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import zstandard
 
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
-from parfocal.store import identities
+from parfocal.store import identities, kin
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _APPLICATION_ID = 0x70617266  # "parf"
 
 _SCHEMA = """
@@ -70,6 +70,7 @@ UPDATE runs SET seconds = max(0, coalesce(unixepoch(finished) - unixepoch(starte
   WHERE finished <> '';
 """,
     3: identities.STEP,
+    4: kin.COLUMNS,
 }
 
 
@@ -186,6 +187,6 @@ def prepare(connection: sqlite3.Connection, place: str) -> None:
     connection.execute("PRAGMA page_size=16384")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(
-        f"BEGIN IMMEDIATE;{_SCHEMA}{identities.SCHEMA}PRAGMA application_id={_APPLICATION_ID};"
+        f"BEGIN IMMEDIATE;{_SCHEMA}{identities.SCHEMA}{kin.COLUMNS}PRAGMA application_id={_APPLICATION_ID};"
         f"PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
     )

@@ -83,18 +83,21 @@ class Upsert:
         ).fetchone()
         if row is None:
             cursor = self._db.execute(
-                "INSERT INTO raw(source, key, digest, content, seen, written, retrieved, stamp)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO raw(source, key, digest, content, seen, written, retrieved, stamp,"
+                " identity, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(self._source, item.key, item.digest, content),
-                    *(self._run, self._run, now(), item.stamp),
+                    *(self._source, item.key, item.digest, content, self._run, self._run, now()),
+                    *(item.stamp, item.identity, item.name),
                 ),
             )
             return int(cursor.lastrowid or 0), True
         self._db.execute(
             "UPDATE raw SET digest = ?, content = ?, seen = ?, written = ?, retrieved = ?,"
-            " stamp = ? WHERE id = ?",
-            (item.digest, content, self._run, self._run, now(), item.stamp, row[0]),
+            " stamp = ?, identity = ?, name = ? WHERE id = ?",
+            (
+                *(item.digest, content, self._run, self._run, now()),
+                *(item.stamp, item.identity, item.name, row[0]),
+            ),
         )
         return int(row[0]), False
 

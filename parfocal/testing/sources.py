@@ -29,12 +29,21 @@ class Visit:
     cursor: str = ""
     mark: str = ""
     stamps: dict[str, str] = field(default_factory=dict)
+    kept: list[RawItem] = field(default_factory=list)
     requests: int = 0
     received: int = 0
 
     def stamp(self, key: str) -> str:
         """Return the stamp given for an item."""
         return self.stamps.get(key, "")
+
+    def kin(self, key: str, identity: str) -> list[tuple[str, str]]:
+        """Return (key, name) of the kept items that may be the same thing."""
+        return [
+            (item.key, item.name or item.key)
+            for item in self.kept
+            if key in (item.key, item.name) or (identity and identity == item.identity)
+        ]
 
     def answered(self, size: int) -> None:
         """Count one answer."""
