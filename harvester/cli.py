@@ -1,6 +1,10 @@
-"""Commands ``parfocal harvest`` and ``parfocal sources``."""
+"""Commands ``parfocal harvest``, ``renormalise``, ``reannotate`` and ``sources``."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
 
 import click
 import msgspec
@@ -10,44 +14,85 @@ from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import ConfigError
 from parfocal.harvesting import harvest as harvest_sources
+from parfocal.harvesting import rebuild_records
 from parfocal.model import Viewer
+from parfocal.pipeline import Wanted
+from parfocal.preview import Difference, catalogue_for_preview, preview
 from parfocal.printing import print_json, print_table
-from parfocal.values import RunReport
+from parfocal.rebuilding import How
+from parfocal.values import REBUILDS, RunReport
 
 _DONE_WITH_PROBLEMS = 3
 _FAILED = 4
+_MOST_IN_JSON = 10_000
+_LONGEST_VALUE = 70
+_SIGNS = {"new": "+", "changed": "~", "tombstoned": "-"}
 
 
 @click.command()
 @click.argument("names", metavar="[SOURCE]...", nargs=-1)
 @click.option("--full", is_flag=True, help="Read everything anew, also what has not changed.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Ask only for what changed on that day or later.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=0,
+    help="Stop after so many items; tombstone nothing.",
+)
 @click.option("--allow-shrink", is_flag=True, help="Tombstone even when most of a source is gone.")
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def harvest(
-    ctx: click.Context, names: tuple[str, ...], full: bool, allow_shrink: bool, as_json: bool
+    ctx: click.Context,
+    names: tuple[str, ...],
+    full: bool,
+    since: datetime | None,
+    limit: int | None,
+    allow_shrink: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Harvest the configured sources, or the named ones.
+    """Harvest the configured sources, or the named ones, side by side.
 
     Only what changed is read again. A run that was killed goes on where it was. Exit code 3 means:
     done, but some items could not be read.
     """
-    settings: Settings = ctx.obj
+    settings = _with_sources(ctx.obj)
+    wanted = Wanted("", full, allow_shrink, since.date() if since else None, limit or 0)
+    if dry_run:
+        reports = _preview(settings, names, wanted, as_json)
+    else:
+        with Catalogue.open(settings) as catalogue, bars() as show:
+            reports = _told(
+                harvest_sources(catalogue, names, wanted=wanted, progress=show), as_json
+            )
+    ctx.exit(_exit_code(reports))
+
+
+def _with_sources(settings: Settings) -> Settings:
     if not settings.sources:
         raise ConfigError(
             "no source is configured", hint="add a [[sources]] table to parfocal.toml"
         )
-    with Catalogue.open(settings) as catalogue, bars() as show:
-        reports = []
-        for report in harvest_sources(
-            catalogue, names, full=full, allow_shrink=allow_shrink, progress=show
-        ):
-            reports.append(report)
-            if not as_json:
-                _print_report(report)
+    return settings
+
+
+def _told(reports: Iterable[RunReport], as_json: bool) -> list[RunReport]:
+    """Print reports as they come, or all as JSON; return them."""
+    told = []
+    for report in reports:
+        told.append(report)
+        if not as_json:
+            _print_report(report)
     if as_json:
-        print_json(reports)
-    ctx.exit(_exit_code(reports))
+        print_json(told)
+    return told
 
 
 def _exit_code(reports: list[RunReport]) -> int:
@@ -58,8 +103,9 @@ def _exit_code(reports: list[RunReport]) -> int:
 
 def _print_report(report: RunReport) -> None:
     counts = report.counts
+    what = f" ({report.scope})" if report.scope in REBUILDS else ""
     click.echo(
-        f"{report.source}: {counts.new:,} new, {counts.changed:,} changed,"
+        f"{report.source}{what}: {counts.new:,} new, {counts.changed:,} changed,"
         f" {counts.unchanged:,} unchanged, {counts.tombstoned:,} tombstoned;"
         f" {report.problems:,} problems, {report.warnings:,} warnings"
     )
@@ -67,6 +113,108 @@ def _print_report(report: RunReport) -> None:
         click.echo(f"  {report.message}")
     if report.problems or report.warnings:
         click.echo(f"  see: parfocal sources show {report.source} --problems")
+
+
+# ------------------------------------------------------------------ what would change
+
+
+def _preview(
+    settings: Settings, names: tuple[str, ...], wanted: Wanted, as_json: bool
+) -> list[RunReport]:
+    """Print what a harvest would change, source by source."""
+    reports: list[RunReport] = []
+    answers: list[dict[str, Any]] = []
+    with catalogue_for_preview(settings) as catalogue, bars() as show:
+        for found in preview(catalogue, names, wanted=wanted, progress=show):
+            reports.append(found.report)
+            if as_json:
+                answers.append(_as_json(found.report, found.differences))
+                continue
+            for difference in found.differences:
+                _print_difference(difference)
+            _print_report(found.report)
+    if as_json:
+        print_json(answers)
+    else:
+        click.echo("nothing was written")
+    return reports
+
+
+def _as_json(report: RunReport, differences: Iterable[Difference]) -> dict[str, Any]:
+    changes: list[Difference] = []
+    left_out = 0
+    for difference in differences:
+        if len(changes) < _MOST_IN_JSON:
+            changes.append(difference)
+        else:
+            left_out += 1
+    return {"report": report, "changes": changes, "left_out": left_out}
+
+
+def _print_difference(difference: Difference) -> None:
+    title = " ".join(difference.title.split())[:_LONGEST_VALUE]
+    click.echo(f"{_SIGNS[difference.kind]} {difference.id}  {title}")
+    for change in difference.fields:
+        click.echo(f"    {change.field}: {_short(change.before)} -> {_short(change.after)}")
+
+
+def _short(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+# ------------------------------------------------------------------ made anew of what is kept
+
+
+def _rebuild(
+    ctx: click.Context, how: How, names: tuple[str, ...], allow_shrink: bool, as_json: bool
+) -> None:
+    with Catalogue.open(_with_sources(ctx.obj)) as catalogue, bars() as show:
+        runs = rebuild_records(catalogue, how, names, allow_shrink=allow_shrink, progress=show)
+        reports = _told(runs, as_json)
+    ctx.exit(_exit_code(reports))
+
+
+def _rebuilding(command: Callable[..., None]) -> click.Command:
+    """Give a command the argument and options that both have."""
+    for decorate in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option(
+            "--allow-shrink", is_flag=True, help="Tombstone even when most of a source is gone."
+        ),
+        click.argument("names", metavar="[SOURCE]...", nargs=-1),
+    ):
+        command = decorate(command)
+    return click.command()(command)
+
+
+@_rebuilding
+@click.pass_context
+def renormalise(
+    ctx: click.Context, names: tuple[str, ...], allow_shrink: bool, as_json: bool
+) -> None:
+    """Make all records anew of the kept raw items; no archive is asked.
+
+    For after an update, or after a change of who may see a source. A run that was killed goes on
+    where it was.
+    """
+    _rebuild(ctx, "renormalise", names, allow_shrink, as_json)
+
+
+@_rebuilding
+@click.pass_context
+def reannotate(
+    ctx: click.Context, names: tuple[str, ...], allow_shrink: bool, as_json: bool
+) -> None:
+    """Make the annotators' claims anew in all records; no archive is asked.
+
+    For after loading ontologies; also works where raw items are not kept. A run that was killed
+    goes on where it was.
+    """
+    _rebuild(ctx, "reannotate", names, allow_shrink, as_json)
+
+
+# ------------------------------------------------------------------ looking at sources
 
 
 @click.group()
@@ -125,27 +273,39 @@ def show(settings: Settings, name: str, problems: bool, as_json: bool) -> None:
                 click.echo(f"  hint: {problem.hint}")
         click.echo(f"{len(found):,} in all")
     else:
-        print_table(
-            (
-                "run",
-                "state",
-                "started",
-                "finished",
-                "new",
-                "changed",
-                "unchanged",
-                "tombstoned",
-                "problems",
-            ),
-            [
-                (
-                    run.run,
-                    run.state,
-                    run.started,
-                    run.finished,
-                    *msgspec.structs.astuple(run.counts),
-                    run.problems,
-                )
-                for run in runs
-            ],
+        _print_runs(runs)
+
+
+def _print_runs(runs: Iterable[RunReport]) -> None:
+    headers = "run,what,state,started,duration,new,changed,unchanged,tombstoned,requests,bytes"
+    rows = [
+        (
+            run.run,
+            run.scope or "all",
+            run.state,
+            run.started,
+            duration(run.seconds),
+            *msgspec.structs.astuple(run.counts),
+            run.requests,
+            run.received,
+            run.problems,
+            run.warnings,
         )
+        for run in runs
+    ]
+    print_table((*headers.split(","), "problems", "warnings"), rows)
+    for run in runs:
+        if run.message:
+            click.echo(f"run {run.run}: {run.message}")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people write them.
+
+    >>> duration(4.2), duration(75), duration(7380)
+    ('4.2 s', '1 min 15 s', '2 h 3 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

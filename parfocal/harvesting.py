@@ -7,7 +7,7 @@ import gc
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -58,9 +58,7 @@ def harvest(
     harvests. ``stop`` ends it early; the runs go on at the next call.
     """
     asked = wanted or Wanted(full=full, allow_shrink=allow_shrink)
-    chosen = _chosen(catalogue, names)
-    _refuse_since(catalogue, chosen, asked)
-    jobs = [_harvest_of(catalogue, each, asked, progress) for each in chosen]
+    jobs = harvest_jobs(catalogue, names, asked, progress)
     yield from _do(catalogue, jobs, progress, stop)
 
 
@@ -83,6 +81,15 @@ def rebuild_records(
         return Job(source.name, start)
 
     yield from _do(catalogue, [job(each) for each in _chosen(catalogue, names)], progress, stop)
+
+
+def harvest_jobs(
+    catalogue: Catalogue, names: Sequence[str], wanted: Wanted, progress: Progress
+) -> list[Job]:
+    """Return the jobs that harvest the named sources, or all; ConfigError when one cannot."""
+    chosen = _chosen(catalogue, names)
+    _refuse_since(catalogue, chosen, wanted)
+    return [_harvest_of(catalogue, each, wanted, progress) for each in chosen]
 
 
 def _chosen(catalogue: Catalogue, names: Sequence[str]) -> list[SourceSettings]:
@@ -178,8 +185,8 @@ def _do(
         for job in free:
             progress(job.name, 0, _last_items(catalogue.store, job.name), 0)
         stop = stop or threading.Event()
-        with _rare_collections(), following(catalogue, progress, stop):
-            yield from _side_by_side(catalogue, free, stop)
+        with _RARE_COLLECTIONS, following(catalogue, progress, stop):
+            yield from side_by_side(catalogue, free, stop)
     if busy:
         raise busy[0]
 
@@ -200,9 +207,10 @@ def _taken(
     return free, busy
 
 
-def _side_by_side(
+def side_by_side(
     catalogue: Catalogue, jobs: Sequence[Job], stop: threading.Event
 ) -> Iterator[RunReport]:
+    """Do jobs side by side; yield the reports of each when it is done."""
     with (
         ThreadPoolExecutor(_WORKERS, thread_name_prefix="commit") as pool,
         asyncio.Runner() as loop,
@@ -254,12 +262,29 @@ def _reports(
     return [catalogue.store.finish(name, run, complete=False, message=message)]
 
 
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for reference cycles rarely: records have none, and looking takes long."""
-    before = gc.get_threshold()
-    gc.set_threshold(_ALLOCATIONS_A_COLLECTION, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+class _Rarely:
+    """Looks for reference cycles rarely while anything is harvested in this process.
+
+    Records have no cycles, and looking takes long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before = (0, 0, 0)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = gc.get_threshold()
+                gc.set_threshold(_ALLOCATIONS_A_COLLECTION, *self._before[1:])
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                gc.set_threshold(*self._before)
+
+
+_RARE_COLLECTIONS = _Rarely()

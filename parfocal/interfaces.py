@@ -14,14 +14,13 @@ from parfocal.identifiers import Curie, RecordId
 from parfocal.identity import Identity
 from parfocal.model import Annotation, Record, Viewer
 from parfocal.query import Page, Query
+from parfocal.raw_store import RawStore
 from parfocal.values import (
     Answer,
     Batch,
     Change,
     Counts,
     Fetched,
-    KeptItem,
-    Normalised,
     OntologySummary,
     Problem,
     Publication,
@@ -55,6 +54,14 @@ class Walk(Protocol):
 
     def stamp(self, key: str) -> str:
         """Return the stamp kept with a raw item; "" when unknown, or when it must be read."""
+        ...
+
+    def kin(self, key: str, identity: str) -> Sequence[tuple[str, str]]:
+        """Return (key, name) of kept raw items that may be the same thing as one at a key.
+
+        That is: the one under this key, those of this identity (if it is not ""), and those that
+        go by this key as their name. Answers also when everything must be read anew.
+        """
         ...
 
     def answered(self, size: int) -> None:
@@ -164,7 +171,7 @@ class Annotator(Protocol):
 # ------------------------------------------------------------------ store
 
 
-class RecordStore(Protocol):
+class RecordStore(RawStore, Protocol):
     """The truth: raw items, records, change log, cursors, problems and journals.
 
     Sync, one writer.
@@ -212,48 +219,6 @@ class RecordStore(Protocol):
         """End a run; a complete walk tombstones what it no longer saw, unless that is over half."""
         ...
 
-    def begin_rebuild(self, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
-        """Start to rebuild, or take a killed rebuild up again: its run, the last number done.
-
-        One that was begun under another fingerprint is not taken up.
-        """
-        ...
-
-    def kept(self, source: str, *, after: int = 0, limit: int = 100) -> list[KeptItem]:
-        """Return raw items by number, from after a number."""
-        ...
-
-    def rebuild(
-        self, source: str, run: int, items: Sequence[tuple[int, Normalised]], seconds: float
-    ) -> Counts:
-        """Upsert the records of kept raw items and replace their problems, all or nothing."""
-        ...
-
-    def rewrite(
-        self, source: str, run: int, records: Sequence[tuple[int, Record]], seconds: float
-    ) -> Counts:
-        """Write records anew, each with its seq, where they differ from what is there."""
-        ...
-
-    def finish_rebuild(
-        self,
-        source: str,
-        run: int,
-        *,
-        fingerprint: str = "",
-        allow_shrink: bool = False,
-        message: str = "",
-    ) -> RunReport:
-        """End a rebuild; what raw items no longer give is tombstoned, unless that is over half.
-
-        With a fingerprint, raw items count as normalised under it from now on.
-        """
-        ...
-
-    def forget_raw(self, source: str, before: str) -> int:
-        """Forget the content of raw items that came before a time (UTC, ISO 8601); how many."""
-        ...
-
     def get(self, id: RecordId) -> Record:
         """Return a live record or raise RecordNotFound.
 
@@ -299,6 +264,10 @@ class RecordStore(Protocol):
 
         Access is the caller's affair.
         """
+        ...
+
+    def named(self, name: str) -> tuple[Identity, ...]:
+        """Return the identities connected with a name of :mod:`parfocal.accessions`."""
         ...
 
     def identified(self) -> int:

@@ -29,6 +29,7 @@ _EXTRA_OF_MODULE = {
     "numpy": "images",
     "rocrate": "publish",
     "datacite": "publish",
+    "apscheduler": "schedule",
 }
 
 

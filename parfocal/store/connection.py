@@ -128,9 +128,9 @@ def _in_our_words(error: sqlite3.Error, place: str) -> StoreError:
 def connect(place: str, *, shared: bool = False) -> sqlite3.Connection:
     """Open a connection with the pragmas that all connections need; ``shared`` among threads."""
     connection = sqlite3.connect(
-        place, isolation_level=None, timeout=10, check_same_thread=not shared, cached_statements=256
+        place, isolation_level=None, timeout=60, check_same_thread=not shared, cached_statements=256
     )
-    connection.execute("PRAGMA busy_timeout=10000")
+    connection.execute("PRAGMA busy_timeout=60000")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA cache_size=-24576")
     connection.execute("PRAGMA temp_store=MEMORY")

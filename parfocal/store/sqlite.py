@@ -18,7 +18,7 @@ from parfocal.errors import RecordNotFound, StoreCorrupt
 from parfocal.identifiers import RecordId
 from parfocal.identity import Identity
 from parfocal.model import Record, decode
-from parfocal.store import identities, rebuild, runs, seen
+from parfocal.store import identities, kin, rebuild, runs, scratch, seen
 from parfocal.store.connection import connect, decompressing, prepare, translated
 from parfocal.store.upsert import Upsert, write_problems
 from parfocal.values import (
@@ -108,6 +108,11 @@ class SqliteStore:
                 (source, key),
             ).fetchone()
         return str(row[0]) if row else ""
+
+    def kin(self, source: str, key: str, identity: str) -> Sequence[tuple[str, str]]:
+        """Return (key, name) of raw items under a key, of an identity, or whose name the key is."""
+        with self._reading() as db:
+            return kin.select(db, source, key, identity)
 
     def mark(self, source: str) -> str:
         """Return what the last complete walk under the present fingerprint left, or ""."""
@@ -203,6 +208,16 @@ class SqliteStore:
         with self._writing() as db:
             return rebuild.forget(db, source, before)
 
+    def scratch(self, path: Path, sources: Sequence[str]) -> SqliteStore:
+        """Return a store in a new file that knows of these sources what this one does."""
+        copy = SqliteStore(path)
+        with translated(self.place):
+            if self._memory is None:
+                scratch.copy(self.place, path, sources)
+            else:
+                self._memory.backup(copy._db())
+        return copy
+
     # -------------------------------------------------------------- reading
 
     def get(self, id: RecordId) -> Record:
@@ -269,6 +284,11 @@ class SqliteStore:
         """Return the identities connected with a record's by shared names, with its own."""
         with self._reading() as db:
             return identities.connected(db, id)
+
+    def named(self, name: str) -> tuple[Identity, ...]:
+        """Return the identities connected with a name of :mod:`parfocal.accessions`."""
+        with self._reading() as db:
+            return identities.named(db, name)
 
     def identified(self) -> int:
         """Return a number that changes whenever an identity does."""

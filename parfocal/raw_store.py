@@ -1,0 +1,70 @@
+"""The part of a record store that keeps raw items: what can be made of them without an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from parfocal.model import Record
+from parfocal.values import Counts, KeptItem, Normalised, RunReport
+
+if TYPE_CHECKING:
+    from parfocal.interfaces import RecordStore
+
+
+class RawStore(Protocol):
+    """Raw items as they are kept, rebuilding records of them, and trying runs."""
+
+    def begin_rebuild(self, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
+        """Start to rebuild, or take a killed rebuild up again: its run, the last number done.
+
+        One that was begun under another fingerprint is not taken up.
+        """
+        ...
+
+    def kin(self, source: str, key: str, identity: str) -> Sequence[tuple[str, str]]:
+        """Return (key, name) of raw items under a key, of an identity, or whose name the key is."""
+        ...
+
+    def kept(self, source: str, *, after: int = 0, limit: int = 100) -> list[KeptItem]:
+        """Return raw items by number, from after a number."""
+        ...
+
+    def rebuild(
+        self, source: str, run: int, items: Sequence[tuple[int, Normalised]], seconds: float
+    ) -> Counts:
+        """Upsert the records of kept raw items and replace their problems, all or nothing."""
+        ...
+
+    def rewrite(
+        self, source: str, run: int, records: Sequence[tuple[int, Record]], seconds: float
+    ) -> Counts:
+        """Write records anew, each with its seq, where they differ from what is there."""
+        ...
+
+    def finish_rebuild(
+        self,
+        source: str,
+        run: int,
+        *,
+        fingerprint: str = "",
+        allow_shrink: bool = False,
+        message: str = "",
+    ) -> RunReport:
+        """End a rebuild; what raw items no longer give is tombstoned, unless that is over half.
+
+        With a fingerprint, raw items count as normalised under it from now on.
+        """
+        ...
+
+    def scratch(self, path: Path, sources: Sequence[str]) -> RecordStore:
+        """Return a store in a new file that knows of these sources what this one does.
+
+        It has no content of raw items. A run tried on it changes nothing here.
+        """
+        ...
+
+    def forget_raw(self, source: str, before: str) -> int:
+        """Forget the content of raw items that came before a time (UTC, ISO 8601); how many."""
+        ...
