@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ontology.evaluate_cli import evaluate_command
 from ontology.load import read
 from ontology.terms import SqliteTermStore, open_terms
 from parfocal.bars import bars
@@ -22,6 +23,9 @@ _DONE_WITH_PROBLEMS = 3
 @click.group()
 def ontology() -> None:
     """Load ontologies; list what is loaded."""
+
+
+ontology.add_command(evaluate_command)
 
 
 @ontology.command()

@@ -21,13 +21,14 @@ from parfocal.config import Settings
 from parfocal.errors import StoreError
 from parfocal.identifiers import Curie
 from parfocal.query import fold
-from parfocal.terms import LABEL, merge, rank, suggestions
+from parfocal.terms import LABEL, merge, named_alive, rank, suggestions
 from parfocal.values import OntologySummary, TermInfo, TermMatch
 
 FILE_NAME = "terms.sqlite"
 _CACHED = 50_000
 _CACHED_CLOSURES = 64
 _SCANNED = 5000
+_PAGE = 5000
 _UNKNOWN: Any = object()
 Answer = TypeVar("Answer")
 
@@ -45,6 +46,14 @@ _TOLD = """
 SELECT ontology.name, ontology.id, term.node, label, term.obsolete, replaced_by, definition, iri
 FROM node JOIN term ON term.node = node.id JOIN ontology ON ontology.id = term.ontology
 WHERE curie = ?"""
+# Whole terms a page. A term that any ontology calls obsolete, or a label given by an ontology that
+# is not the only one to tell of the term, is looked at more closely.
+_NAMES = """
+SELECT curie, name.scope, name.text, dead, tellers > 1
+FROM (SELECT node.id AS id, curie, max(term.obsolete) AS dead, count(*) AS tellers
+      FROM node JOIN term ON term.node = node.id
+      WHERE curie > ? AND curie < ? GROUP BY curie ORDER BY curie LIMIT ?)
+JOIN name ON name.node = id ORDER BY curie"""
 _NAMED = "SELECT DISTINCT curie, scope FROM name JOIN node ON node.id = name.node WHERE folded = ?"
 
 
@@ -105,6 +114,17 @@ class SqliteTermStore:
         with self._snapshot():
             rows = self._rows(names, (wanted, wanted + "\U0010ffff", _SCANNED))
             return suggestions(((name, self._named(name)) for (name,) in rows), self.get, limit)
+
+    def names(self, prefix: str) -> Iterator[tuple[Curie, str, str]]:
+        """Yield (term, scope, text) of all names of the live terms of a prefix."""
+        after = f"{prefix}:"
+        while page := self._rows(_NAMES, (after, f"{prefix};", _PAGE)):
+            for curie, scope, text, dead, foreign in page:
+                if dead or (foreign and scope == LABEL):
+                    yield from named_alive(curie, scope, text, self.get)
+                else:
+                    yield curie, scope, text
+            after = page[-1][0]
 
     def ontologies(self) -> tuple[OntologySummary, ...]:
         """Return what is loaded, by name."""

@@ -50,10 +50,11 @@ FIELDS: tuple[Field, ...] = (
         inherited=True,
         keys=(
             "organism",
-            "organism 1",
-            "organism 2",
-            "organism 3",
             "study organism",
+            "experiment organism",
+            "screen organism",
+            "specimen organism",
+            "host species",
             "species",
             "organisms",
             "taxon",
@@ -70,7 +71,7 @@ FIELDS: tuple[Field, ...] = (
         facet=True,
         inherited=True,
         keys=("cell line", "cell lines", "cell line name", "cellline"),
-        prefixes=("CLO", "EFO", "BTO", "CVCL"),
+        prefixes=("CLO", "EFO", "BTO", "CVCL", "CL"),
     ),
     Field(
         "cell_type",
@@ -91,13 +92,11 @@ FIELDS: tuple[Field, ...] = (
         inherited=True,
         keys=(
             "organism part",
-            "organism part 1",
-            "organism part 2",
             "tissue",
             "organ",
             "tissue type",
-            "tissue type 1",
-            "tissue type 2",
+            "anatomical part",
+            "body part",
             "anatomical entity",
         ),
         prefixes=("UBERON", "PO", "BTO", "EFO", "ZFA"),
@@ -219,6 +218,12 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field("doi", "keyword", "DOI of the data or of a publication.", inherited=True),
     Field("identifier", "keyword", "Any other identifier.", inherited=True),
+    Field(
+        "cluster",
+        "keyword",
+        "Whatever is one data set in several sources: identifier of any of its records, or a name"
+        " that one goes by.",
+    ),
     Field("date", "date", "Release or acquisition date.", inherited=True),
     Field("size_x", "number", "Width.", unit="px"),
     Field("size_y", "number", "Height.", unit="px"),
@@ -239,6 +244,7 @@ _BY_KEY = {key: field for field in FIELDS for key in field.keys}
 _WRAPPED = re.compile(
     r"^(?:characteristics|experimental condition|comment)\s*\[(.+)\]$", re.IGNORECASE
 )
+_NUMBERED = re.compile(r"[ .]\d{1,3}$")
 _MICROMETRES = {
     "pm": 1e-6,
     "å": 1e-4,
@@ -286,10 +292,11 @@ def plain_key(key: str) -> str:
 def field_of_key(key: str) -> Field | None:
     """Return the field that a source key's values belong to; None for other keys.
 
-    >>> field_of_key("Characteristics [Organism]").name
-    'organism'
+    >>> field_of_key("Characteristics [Organism]").name, field_of_key("Phenotype 12").name
+    ('organism', 'phenotype')
     """
-    return _BY_KEY.get(plain_key(key))
+    plain = plain_key(key)
+    return _BY_KEY.get(plain) or _BY_KEY.get(_NUMBERED.sub("", plain))
 
 
 def micrometres(value: float, unit: str) -> float | None:

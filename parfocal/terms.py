@@ -167,6 +167,14 @@ class MemoryTermStore:
         named = ((name, pairs) for _, name in names for pairs in [self._names[name]])
         return suggestions(named, self.get, limit)
 
+    def names(self, prefix: str) -> Iterator[tuple[Curie, str, str]]:
+        """Yield (term, scope, text) of all names of the live terms of a prefix."""
+        for curie, told in self._told.items():
+            if curie.partition(":")[0] == prefix:
+                for term in told:
+                    for scope, text in names_of(term):
+                        yield from named_alive(curie, scope, text, self.get)
+
     def ontologies(self) -> tuple[OntologySummary, ...]:
         """Return what is loaded, by name."""
         terms = [term for told in self._told.values() for term in told]
@@ -193,6 +201,19 @@ class MemoryTermStore:
 
     def close(self) -> None:
         """Release nothing."""
+
+
+def named_alive(
+    curie: Curie, scope: str, text: str, get: Callable[[Curie], TermInfo | None]
+) -> Iterator[tuple[Curie, str, str]]:
+    """Yield a name with the live term that it names; an obsolete term's is its replacements'."""
+    for term in _live(curie, get):
+        if term.curie != curie:
+            yield term.curie, "EXACT", text
+        elif scope == LABEL and term.label != text:
+            yield curie, "EXACT", text
+        else:
+            yield curie, scope, text
 
 
 def suggestions(

@@ -54,6 +54,33 @@ TAXA = (
 class TermStoreContract:
     """What every term store does; ``make(terms)`` gives a store that holds them."""
 
+    def test_names_are_those_of_the_prefix(self, make: Make) -> None:
+        store = make((*TAXA, term("CL:1", "neuron")))
+        named = set(store.names("NCBITaxon"))
+        assert ("NCBITaxon:9606", "LABEL", "Homo sapiens") in named
+        assert ("NCBITaxon:9606", "EXACT", "human") in named
+        assert ("NCBITaxon:10090", "RELATED", "Mus domesticus") in named
+        assert {curie for curie, _, _ in named} == {one.curie for one in TAXA}
+        assert list(store.names("CL")) == [("CL:1", "LABEL", "neuron")]
+        assert list(store.names("GO")) == []
+
+    def test_names_of_an_obsolete_term_are_its_replacements(self, make: Make) -> None:
+        store = make(
+            (
+                term("GO:1", "cell division"),
+                term("GO:2", "old division", obsolete=True, replaced_by=("GO:1",)),
+                term("GO:3", "gone", obsolete=True),
+            )
+        )
+        assert set(store.names("GO")) == {
+            ("GO:1", "LABEL", "cell division"),
+            ("GO:1", "EXACT", "old division"),
+        }
+
+    def test_names_of_a_term_told_twice(self, make: Make) -> None:
+        store = make((term("GO:1", "right"), term("GO:1", "foreign", ontology="efo")))
+        assert set(store.names("GO")) == {("GO:1", "LABEL", "right"), ("GO:1", "EXACT", "foreign")}
+
     @pytest.fixture
     def make(self) -> Make:
         raise NotImplementedError

@@ -189,8 +189,8 @@ def test_within_a_field_always_descends():
 
 
 def test_only_ontologies_of_the_field_count():
-    assert where(FieldMatch("cell_line", "is", ("neuron",))) == FieldIn(
-        "cell_line", ("neuron",), (), "neuron"
+    assert where(FieldMatch("organism", "is", ("neuron",))) == FieldIn(
+        "organism", ("neuron",), (), "neuron"
     )
 
 
