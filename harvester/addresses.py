@@ -34,6 +34,7 @@ _CARRIERS = tuple(
         ("2001::/32", 64),
     )
 )
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _TEREDO = ipaddress.IPv6Network("2001::/32")
 # Not public, although Python calls some of it global.
 _CLOSED = tuple(
@@ -100,12 +101,13 @@ def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
 
 
 def _faces(text: str) -> list[_Address]:
+    """Return what a network address is, and the IPv4 addresses that it leads to, too."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     inner = list(_carried(address))
-    # A mapped address is that IPv4 address and nothing else.
-    return [*inner] if address.ipv4_mapped else [address, *inner]
+    # These are that IPv4 address and nothing else.
+    return inner if address.ipv4_mapped or address in _NAT64 else [address, *inner]
 
 
 def _is_public(address: _Address) -> bool:
@@ -124,9 +126,10 @@ def may_connect(text: str, allowed: Collection[Network] = ()) -> bool:
     >>> may_connect("169.254.169.254"), may_connect("::ffff:10.0.0.1"), may_connect("8.8.8.8")
     (False, False, True)
     """
-    return all(
-        _is_public(face) or any(face in network for network in allowed) for face in _faces(text)
-    )
+    first, *others = _faces(text)
+    if any(first in network for network in allowed):
+        return True
+    return all(_is_public(face) for face in (first, *others))
 
 
 class Guard(AbstractResolver):

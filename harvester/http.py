@@ -218,7 +218,7 @@ class Http:
         """Raise unless the answer is an expected one."""
         status, where = answer.status, shown(request.url)
         if status in request.expect:
-            if status == 200 and request.method != "HEAD":
+            if status == 200 and (request.method == "GET" or answer.content):
                 check_whole(answer)
             if request.check is not None:
                 _look(request.check, answer)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -227,7 +228,9 @@ async def _drip(response: web.StreamResponse, content: bytes) -> None:
 
 
 @contextmanager
-def serve(archive: Archive, *, delay: float = 0.0) -> Iterator[Loopback]:
+def serve(
+    archive: Archive, *, delay: float = 0.0, tls: ssl.SSLContext | None = None
+) -> Iterator[Loopback]:
     """Serve an archive on a free port of 127.0.0.1 until the block ends.
 
     ``delay`` is how many seconds each answer takes.
@@ -241,8 +244,8 @@ def serve(archive: Archive, *, delay: float = 0.0) -> Iterator[Loopback]:
         server = web.Server(_Server(archive, loopback).handle, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        loopback.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        loopback.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
         loop = asyncio.get_running_loop()
         end.append(partial(loop.call_soon_threadsafe, stop.set))
         started.set()
