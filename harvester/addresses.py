@@ -107,7 +107,7 @@ def _faces(text: str) -> list[_Address]:
         return [address]
     inner = list(_carried(address))
     # These are that IPv4 address and nothing else.
-    return inner if address.ipv4_mapped or address in _NAT64 else [address, *inner]
+    return [*inner] if address.ipv4_mapped or address in _NAT64 else [address, *inner]
 
 
 def _is_public(address: _Address) -> bool:
