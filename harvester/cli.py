@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from harvester.same_cli import same
 from parfocal.bars import bars
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
@@ -41,7 +42,6 @@ _SIGNS = {"new": "+", "changed": "~", "tombstoned": "-"}
 @click.option(
     "--limit",
     type=click.IntRange(1),
-    default=0,
     help="Stop after so many items; tombstone nothing.",
 )
 @click.option("--allow-shrink", is_flag=True, help="Tombstone even when most of a source is gone.")
@@ -155,7 +155,12 @@ def _print_difference(difference: Difference) -> None:
     title = " ".join(difference.title.split())[:_LONGEST_VALUE]
     click.echo(f"{_SIGNS[difference.kind]} {difference.id}  {title}")
     for change in difference.fields:
-        click.echo(f"    {change.field}: {_short(change.before)} -> {_short(change.after)}")
+        before, after = change.before, change.after
+        if isinstance(before, list | tuple) and isinstance(after, list | tuple):
+            gone = [one for one in before if one not in after]
+            come = [one for one in after if one not in before]
+            before, after = (gone, come) if gone or come else (before, after)
+        click.echo(f"    {change.field}: {_short(before)} -> {_short(after)}")
 
 
 def _short(value: Any) -> str:
@@ -240,6 +245,9 @@ def list_sources(settings: Settings, groups: tuple[str, ...], as_json: bool) -> 
         problems = run.problems if run else 0
         rows.append((view.name, view.kind, view.records, state, when, problems))
     print_table(("source", "kind", "records", "last run", "at", "problems"), rows)
+
+
+sources.add_command(same)
 
 
 @sources.command()

@@ -15,7 +15,7 @@ from msgspec import Struct
 from parfocal.interfaces import Annotator, RecordStore, Source
 from parfocal.model import Record
 from parfocal.pipeline import Progress, annotated, normalise
-from parfocal.values import Normalised, RawItem, RunReport
+from parfocal.values import Normalised, RunReport
 
 How = Literal["renormalise", "reannotate"]
 _ITEMS_A_READ = 50
@@ -68,11 +68,10 @@ class Rebuild(Struct, frozen=True):
         items = made = missing = 0
         for kept in self.store.kept(self.name, after=after, limit=_ITEMS_A_READ):
             after, items = kept.number, items + 1
-            if kept.content is None:
+            if kept.item is None:
                 missing += 1
                 continue
-            item = RawItem(kept.key, kept.content)
-            normalised = normalise(source, item, self.annotators, self.groups)
+            normalised = normalise(source, kept.item, self.annotators, self.groups)
             found.append((kept.number, normalised))
             made += len(normalised.records)
             if made >= _RECORDS_A_BATCH:

@@ -120,11 +120,10 @@ class OntologySummary(Struct, frozen=True):
 
 
 class KeptItem(Struct, frozen=True):
-    """A raw item as the store keeps it; ``content`` None when it was not kept so long."""
+    """A raw item as the store keeps it; ``item`` None when its content was not kept so long."""
 
     number: int
-    key: str
-    content: bytes | None
+    item: RawItem | None
 
 
 class Change(Struct, frozen=True):

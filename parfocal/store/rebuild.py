@@ -10,7 +10,7 @@ import zstandard
 from parfocal.model import Record, encode
 from parfocal.store import runs
 from parfocal.store.upsert import Upsert
-from parfocal.values import Counts, KeptItem, Normalised
+from parfocal.values import Counts, KeptItem, Normalised, RawItem
 
 
 def begin(db: sqlite3.Connection, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
@@ -33,13 +33,19 @@ def begin(db: sqlite3.Connection, source: str, scope: str, fingerprint: str) -> 
 def kept(db: sqlite3.Connection, source: str, after: int, limit: int) -> list[KeptItem]:
     """Return raw items by number; content that is no longer kept is None."""
     rows = db.execute(
-        "SELECT id, key, content FROM raw WHERE source = ? AND id > ? ORDER BY id LIMIT ?",
+        "SELECT id, key, content, stamp, identity, name FROM raw"
+        " WHERE source = ? AND id > ? ORDER BY id LIMIT ?",
         (source, after, limit),
     )
     zstd = zstandard.ZstdDecompressor()
     return [
-        KeptItem(number, key, zstd.decompress(content) if content else None)
-        for number, key, content in rows
+        KeptItem(
+            number,
+            RawItem(key, zstd.decompress(content), stamp=stamp, identity=identity, name=name)
+            if content
+            else None,
+        )
+        for number, key, content, stamp, identity, name in rows
     ]
 
 

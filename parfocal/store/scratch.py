@@ -8,17 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-_COPY = (
-    "INSERT INTO sources SELECT * FROM real.sources WHERE name = :source",
-    "INSERT INTO runs SELECT * FROM real.runs WHERE source = :source",
-    "INSERT INTO problems SELECT * FROM real.problems WHERE source = :source",
-    "INSERT INTO raw(id, source, key, digest, content, seen, written, retrieved, stamp, identity,"
-    " name) SELECT id, source, key, digest, x'', seen, written, retrieved, stamp, identity, name"
-    " FROM real.raw WHERE source = :source",
-    "INSERT INTO records(seq, id, source, raw, place, revision, body)"
-    " SELECT seq, id, source, raw, place, revision, body"
-    " FROM real.records WHERE source = :source",
-)
+# Which column of a table says whose a row is.
+_TABLES = {
+    "sources": "name",
+    "runs": "source",
+    "problems": "source",
+    "raw": "source",
+    "records": "source",
+}
 
 
 def copy(place: str, path: Path, sources: Sequence[str]) -> None:
@@ -30,10 +27,21 @@ def copy(place: str, path: Path, sources: Sequence[str]) -> None:
         for (name,) in triggers.fetchall():
             db.execute(f"DROP TRIGGER {name}")
         db.execute("INSERT INTO places SELECT * FROM real.places")
-        for source in sources:
-            for statement in _COPY:
-                db.execute(statement, {"source": source})
+        for table, column in _TABLES.items():
+            _copy_rows(db, table, column, sources)
         db.execute("COMMIT")
+
+
+def _copy_rows(db: sqlite3.Connection, table: str, column: str, sources: Sequence[str]) -> None:
+    """Copy a table's rows of sources, without the content of raw items."""
+    names = [row[1] for row in db.execute(f"PRAGMA main.table_info({table})")]
+    values = ["x''" if (table, name) == ("raw", "content") else name for name in names]
+    for source in sources:
+        db.execute(
+            f"INSERT INTO main.{table}({', '.join(names)}) SELECT {', '.join(values)}"  # noqa: S608
+            f" FROM real.{table} WHERE {column} = ?",
+            (source,),
+        )
 
 
 def _both(place: str, path: Path) -> sqlite3.Connection:
