@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
+from yarl import URL
 
 from harvester.addresses import shown
 from parfocal.errors import SourceMalformed
@@ -60,7 +61,7 @@ class Answer:
     def json(self) -> Any:
         """Return the body read as JSON; raise SourceMalformed that names the address."""
         if self._value is _UNREAD:
-            self._value = _read_json(self.content, shown(self.url))
+            self._value = _read_json(self.content, self.url)
         return self._value
 
     def text(self) -> str:
@@ -92,17 +93,13 @@ def unless(stamp: str) -> dict[str, str]:
 def check_whole(answer: Answer) -> None:
     """Raise Garbled when an answer that calls itself JSON is not."""
     kind = answer.media_type
-    if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
-        return
-    try:
-        msgspec.json.decode(answer.content, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    if kind in ("application/json", "text/json") or kind.endswith("+json"):
         answer.json()
 
 
-def _read_json(content: bytes, where: str) -> Any:
+def _read_json(content: bytes, url: str) -> Any:
     if _deeper_than(content, MAX_DEPTH):
-        raise SourceMalformed(f"JSON nested deeper than {MAX_DEPTH}", where=where)
+        raise SourceMalformed(f"JSON nested deeper than {MAX_DEPTH}", where=shown(url))
     try:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):
@@ -110,6 +107,7 @@ def _read_json(content: bytes, where: str) -> Any:
     try:  # NaN, a byte order mark, lone surrogates: what other programs take for JSON.
         return json.loads(content)
     except (ValueError, RecursionError) as error:
+        where = shown(url)
         raise Garbled("the answer is no whole JSON", where=where, hint=_looks(content)) from error
 
 
@@ -156,11 +154,11 @@ def _depth(content: bytes) -> int:
 class Body:
     """Collects a body: unpacks gzip and deflate, and stops beyond ``limit`` bytes."""
 
-    def __init__(self, limit: int, where: str) -> None:
+    def __init__(self, limit: int, url: URL) -> None:
         self._parts: list[bytes] = []
         self._size = 0
         self._limit = limit
-        self._where = where
+        self._url = url
         self._encoding = ""
         self._unpack: _Unpack | None = None
         self.received = 0
@@ -171,7 +169,9 @@ class Body:
         if self._encoding in ("", "identity"):
             return
         if self._encoding not in ("gzip", "x-gzip", "deflate"):
-            raise SourceMalformed(f"answered in the encoding {encoding[:40]!r}", where=self._where)
+            raise SourceMalformed(
+                f"answered in the encoding {encoding[:40]!r}", where=shown(self._url)
+            )
         self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, chunk: bytes) -> None:
@@ -189,7 +189,7 @@ class Body:
     def close(self) -> bytes:
         """Return the whole body; raise Garbled when it was cut off."""
         if self._unpack is not None and self.received and not self._unpack.eof:
-            raise Garbled("the packed answer is cut off", where=self._where)
+            raise Garbled("the packed answer is cut off", where=shown(self._url))
         return b"".join(self._parts)
 
     def _expand(self, unpack: _Unpack, chunk: bytes) -> bytes:
@@ -200,7 +200,7 @@ class Body:
                 self._encoding = "raw"
                 self._unpack = zlib.decompressobj(_RAW_DEFLATE)
                 return self._expand(self._unpack, chunk)
-            raise Garbled("the packed answer cannot be unpacked", where=self._where) from error
+            raise Garbled("the packed answer cannot be unpacked", where=shown(self._url)) from error
 
     def _next_member(self, unpack: _Unpack) -> bytes:
         """Return what stands behind a finished gzip member, to be read as the next one."""
@@ -219,6 +219,6 @@ class Body:
     def _refuse(self) -> NoReturn:
         raise SourceMalformed(
             f"the answer is larger than {self._limit} bytes",
-            where=self._where,
+            where=shown(self._url),
             hint="max_mb of the source sets the limit",
         )

@@ -147,7 +147,7 @@ class Connection:
         """Read a body; that of an answer nobody wants only as far as it is short and readable."""
         wanted = response.status in request.expect
         limit = request.limit if wanted else _LONGEST_REFUSAL
-        body = Body(limit, shown(url))
+        body = Body(limit, url)
         try:
             body.unpack(response.headers.get("Content-Encoding", ""))
             async for chunk in response.content.iter_chunked(_CHUNK):

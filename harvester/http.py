@@ -216,13 +216,14 @@ class Http:
 
     def _judge(self, request: Request, answer: Answer) -> None:
         """Raise unless the answer is an expected one."""
-        status, where = answer.status, shown(request.url)
+        status = answer.status
         if status in request.expect:
             if status == 200 and (request.method == "GET" or answer.content):
                 check_whole(answer)
             if request.check is not None:
                 _look(request.check, answer)
             return
+        where = shown(request.url)
         spent = status == 403 and wait_asked(status, answer.headers) > 0
         if status == 429 or spent or (status == 503 and "retry-after" in answer.headers):
             raise Busy(f"the server is busy (answered {status})", where=where)
