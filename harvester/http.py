@@ -139,7 +139,10 @@ class Http:
         """Send JSON, a form or bytes; return the answer.
 
         Only a ``repeatable`` one (a search) is repeated when it is unknown whether it arrived.
+        What is sent may hold a password, so that it goes to the operator's address only.
         """
+        if not self._connection.is_home(parse_address(url)):
+            raise SourceRefused("nothing is sent to another host", where=shown(url))
         kind, body = _body(json, form, content)
         return await self._ask(
             Request(

@@ -426,6 +426,18 @@ def test_what_was_posted_is_not_redirected_to_another_host(server: Loopback, sit
         assert other.asked == []
 
 
+def test_nothing_is_posted_to_another_host(server: Loopback) -> None:
+    """Links of an archive may name any host, also for the login."""
+    with serve(Site()) as other:
+        with pytest.raises(SourceRefused, match="another host"):
+            ask(
+                server,
+                lambda http: http.post(f"{other.url}/login", form={"password": "s3cret"}),
+                allow_networks=["127.0.0.0/8"],
+            )
+        assert other.asked == []
+
+
 def test_post_is_followed_by_get(server: Loopback, site: Site) -> None:
     site.pages["/login"] = redirect("/")
     ask(server, lambda http: http.post(f"{server.url}/login", form={"password": "x"}))
