@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+)
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,7 +29,7 @@ async def _stream(over: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
 
 async def in_order(
     ask: Callable[[T], Awaitable[R]], over: Iterable[T] | AsyncIterable[T], at_once: int
-) -> AsyncIterator[R]:
+) -> AsyncGenerator[R, None]:
     """Yield ``await ask(one)`` for each one of ``over``, in its order, ``at_once`` under way.
 
     Nothing is read further ahead than that. A failure is raised at its place in the order; what is
@@ -43,6 +50,17 @@ async def in_order(
             yield await under_way.popleft()
     finally:
         await _cancel(under_way)
+
+
+async def gathered(asking: Iterable[Awaitable[R]]) -> list[R]:
+    """Wait for all; when some fail, wait for the others too and raise the first failure."""
+    results = await asyncio.gather(*asking, return_exceptions=True)
+    answers: list[R] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        answers.append(result)
+    return answers
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[R]]) -> None:

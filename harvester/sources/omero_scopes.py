@@ -1,0 +1,343 @@
+"""The lists that a walk over an OMERO server goes through, and looking at their pages."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from harvester.ahead import gathered
+from harvester.answers import Answer, Garbled
+from harvester.sources.omero_annotations import Annotations, Notes
+from harvester.sources.omero_items import Held, IdSet, Kind, Part, encode_item
+from harvester.sources.omero_server import Head, Page, Server, people_by_id, read_head
+from parfocal.errors import SourceError, SourceMalformed, SourceRefused, SourceUnavailable
+from parfocal.interfaces import Walk
+from parfocal.values import Problem, RawItem, Unchanged
+
+_EMPTY_RUN = b"list index out of range"
+Fetched = RawItem | Unchanged | Problem
+
+
+class Scope(Struct, frozen=True):
+    """One list of objects: all of a kind, or the children of one container.
+
+    ``key`` is what the raw keys of its objects begin with; ``count`` how many there should be, -1
+    when that is not known; ``plate`` the name of the plate whose wells they are.
+    """
+
+    phase: int
+    id: int
+    kind: Kind
+    url: str
+    key: str
+    count: int = -1
+    params: tuple[tuple[str, str], ...] = ()
+    plate: str = ""
+
+
+class Found(Struct, frozen=True):
+    """One object of a page, and the images that it is or holds."""
+
+    id: int
+    items: tuple[Fetched, ...]
+    images: tuple[int, ...] = ()
+
+
+class Looked(Struct, frozen=True):
+    """A page that was looked at; ``ids`` are all objects on it, ``found`` those that are new."""
+
+    scope: Scope
+    offset: int
+    ids: tuple[int, ...] = ()
+    total: int = 0
+    found: tuple[Found, ...] = ()
+    problem: Problem | None = None
+
+
+class _Sample(Struct, frozen=True):
+    image: Head | None = field(name="Image", default=None)
+
+
+class _Well(Struct, frozen=True):
+    samples: list[_Sample] = field(name="WellSamples", default=[])
+
+
+_wells: msgspec.json.Decoder[_Well] = msgspec.json.Decoder(_Well)
+
+
+class _Listed(Struct, frozen=True):
+    """An object of a page, not yet an item."""
+
+    id: int
+    name: str
+    held: Held
+    group: int
+    count: int
+
+
+class Looker:
+    """Looks at pages: asks for annotations of all objects, and for details of changed ones."""
+
+    def __init__(
+        self, server: Server, annotations: Annotations, walk: Walk, *, everything: bool
+    ) -> None:
+        """Make one; ``everything`` asks for details also of what seems unchanged."""
+        self._server = server
+        self.annotations = annotations
+        self._walk = walk
+        self._everything = everything
+        self._options = server.options
+        self._rois: dict[int, asyncio.Task[int]] = {}
+        self.parents: dict[str, tuple[str, ...]] = {}
+        self.skipped: set[str] = set()
+
+    async def look(self, scope: Scope, offset: int, known: IdSet | None = None) -> Looked:
+        """Look at a page; what cannot be read of it becomes a problem over its scope.
+
+        Objects in ``known`` are not looked at again. Raises SourceUnavailable when the server does
+        not answer at all, SourceRefused when it refuses.
+        """
+        try:
+            page = await self._page(scope, offset)
+            listed = self._listed(scope, page, offset)
+            ids = tuple(one.id for one in listed)
+            fresh = listed[1:] if offset else listed
+            new = [one for one in fresh if known is None or one.id not in known]
+            found = await self._found(scope, new)
+            return Looked(scope, offset, ids, page.meta.total, found)
+        except SourceRefused as error:
+            if scope.phase <= 4 or "answered 404" not in error.message:
+                raise
+            return Looked(scope, offset, problem=_problem(scope, error))
+        except SourceMalformed as error:
+            return Looked(scope, offset, problem=_problem(scope, error))
+        except SourceUnavailable as error:
+            if not await self._server.is_alive():
+                raise
+            return Looked(scope, offset, problem=_problem(scope, error))
+
+    async def _page(self, scope: Scope, offset: int) -> Page:
+        params = [
+            *scope.params,
+            ("normalize", "true"),
+            ("offset", str(offset)),
+            ("limit", str(self._server.largest)),
+        ]
+        return await self._server.page(scope.url, params)
+
+    def _listed(self, scope: Scope, page: Page, offset: int) -> list[_Listed]:
+        owners, groups = people_by_id(page.experimenters), people_by_id(page.groups)
+        return [self._one(scope, body, owners, groups) for body in page.data]
+
+    def _one(
+        self, scope: Scope, body: Raw, owners: Mapping[int, bytes], groups: Mapping[int, bytes]
+    ) -> _Listed:
+        head = read_head(body)
+        user = self._server.user
+        parents = (scope.key,) if scope.phase > 4 else ()
+        held = Held(
+            scope.kind,
+            self._server.web,
+            user.name if user else "",
+            bytes(body),
+            owners.get(head.details.owner.id, b""),
+            groups.get(head.details.group.id, b""),
+            parents=self.parents.get(f"{scope.kind}/{head.id}", parents),
+            plate=scope.plate,
+            parts=_parts(scope.kind, head.id, body),
+        )
+        return _Listed(head.id, head.name or "", held, head.details.group.id, head.children)
+
+    # -------------------------------------------------------------- objects to items
+
+    async def _found(self, scope: Scope, listed: Sequence[_Listed]) -> tuple[Found, ...]:
+        noted = await self._noted(scope.kind, listed)
+        found: list[Found | None] = []
+        waiting: list[tuple[int, _Listed, str]] = []
+        for one in noted:
+            key = self._key(scope, one.id)
+            plain = encode_item(one.held)
+            stamp = _digest(plain) + (f":{one.count}" if one.count >= 0 else "")
+            same = not self._everything and self._walk.stamp(key) == stamp
+            if same:
+                found.append(self._unchanged(scope, one, key))
+            elif self._needs_more(one.held):
+                waiting.append((len(found), one, stamp))
+                found.append(None)
+            else:
+                item = RawItem(key, plain, stamp=stamp)
+                found.append(Found(one.id, (item,), _images(one.held)))
+        more = await gathered(self._more(scope, one, stamp) for _, one, stamp in waiting)
+        for (place, _, _), whole in zip(waiting, more, strict=True):
+            found[place] = whole
+        return tuple(one for one in found if one is not None)
+
+    def is_known(self, scope: Scope, id: int) -> bool:
+        """Whether an object was harvested at this place before."""
+        return bool(self._walk.stamp(self._key(scope, id)))
+
+    def _key(self, scope: Scope, id: int) -> str:
+        return f"{scope.key}/{id}" if scope.phase <= 4 else f"{scope.key}/{scope.kind}/{id}"
+
+    def _unchanged(self, scope: Scope, one: _Listed, key: str) -> Found:
+        whole = (
+            self._options.first_look == "counts"
+            and scope.kind in ("dataset", "plate")
+            and one.count >= 0
+        )
+        if whole:
+            self.skipped.add(key)
+        return Found(one.id, (Unchanged(key, below=whole),), _images(one.held))
+
+    def _needs_more(self, held: Held) -> bool:
+        wants = self._options.details == "channels" or self._options.roi_counts
+        if held.kind == "well":
+            return (wants and bool(held.parts)) or self._options.details == "sizes"
+        return held.kind == "image" and wants
+
+    async def _more(self, scope: Scope, one: _Listed, stamp: str) -> Found:
+        """Ask for what the list does not say of an image, or of a well's images.
+
+        An object that cannot be read whole stays as it was.
+        """
+        key = self._key(scope, one.id)
+        try:
+            parts = await gathered(self._part(part, one.group) for part in one.held.parts)
+            detail = b""
+            if one.held.kind == "well" and self._options.details == "sizes":
+                detail = await self._alone("wells", one.id)
+        except SourceMalformed as error:
+            return Found(one.id, (Problem(key, error.message, error.where, error.hint),))
+        except SourceUnavailable as error:
+            if not await self._server.is_alive():
+                raise
+            return Found(one.id, (Problem(key, error.message, error.where, error.hint),))
+        held = msgspec.structs.replace(one.held, parts=tuple(parts), detail=detail)
+        return Found(one.id, (RawItem(key, encode_item(held), stamp=stamp),), _images(held))
+
+    async def _part(self, part: Part, group: int) -> Part:
+        wanted = self._options.details == "channels"
+        detail = await self._alone("images", part.id) if wanted else b""
+        rois = await self._roi_count(part.id, group) if self._options.roi_counts else -1
+        return msgspec.structs.replace(part, detail=detail, rois=rois)
+
+    async def _alone(self, name: str, id: int) -> bytes:
+        """Return the answer about one object; an image without pixels is listed, but not found."""
+        url = self._server.address(name, id)
+        answer = await self._server.http.get(url, expect=(200, 404), check=_is_object)
+        return answer.content if answer.status == 200 else b""
+
+    async def _roi_count(self, image: int, group: int) -> int:
+        """Count an image's regions of interest; not asked where its whole group has none."""
+        if group not in self._rois:
+            asked = self._server.count(self._server.address("rois"), {"group": group})
+            self._rois[group] = asyncio.ensure_future(asked)
+        if group >= 0 and not await asyncio.shield(self._rois[group]):
+            return 0
+        return await self._server.count(self._server.address("rois"), {"image": image})
+
+    # -------------------------------------------------------------- annotations, runs
+
+    async def _noted(self, kind: Kind, listed: Sequence[_Listed]) -> list[_Listed]:
+        """Return objects with their annotations; plates also with their runs."""
+        if not listed:
+            return []
+        notes = await self.annotations.of(kind, [one.id for one in listed])
+        if kind == "well":
+            images = [part.id for one in listed for part in one.held.parts]
+            inside = await self.annotations.of("image", images)
+            return [_with_notes(one, notes, inside) for one in listed]
+        noted = [_with_notes(one, notes, {}) for one in listed]
+        if kind == "plate":
+            return await gathered(self._with_runs(one) for one in noted)
+        return noted
+
+    async def _with_runs(self, one: _Listed) -> _Listed:
+        """Add a plate's runs with their annotations, and its number of wells when that counts."""
+        count = -1
+        if self._options.first_look == "counts":
+            count = await self._server.count(self._server.address("plates", one.id, "wells"))
+        runs = await self._runs(one.id)
+        ids = [read_head(run).id for run in runs]
+        notes = await self.annotations.of("acquisition", ids)
+        inside = tuple(note for id in ids for note in notes.get(id, ()))
+        held = msgspec.structs.replace(
+            one.held, runs=tuple(bytes(run) for run in runs), notes=one.held.notes + inside
+        )
+        return msgspec.structs.replace(one, held=held, count=count)
+
+    async def _runs(self, plate: int) -> list[Raw]:
+        """Return a plate's runs; one without fields makes the server fail over the whole list."""
+        url = self._server.address("plates", plate, "plateacquisitions")
+        try:
+            return await self._listed_runs(url, {"limit": self._server.largest})
+        except _EmptyRun:
+            total = await self._server.count(url)
+        runs: list[Raw] = []
+        for offset in range(min(total, 1000)):
+            try:
+                runs += await self._listed_runs(url, {"offset": offset, "limit": 1})
+            except _EmptyRun:
+                continue
+        return runs
+
+    async def _listed_runs(self, url: str, params: Mapping[str, int]) -> list[Raw]:
+        answer = await self._server.http.get(url, params=params, expect=(200, 500))
+        if answer.status == 500:
+            if _EMPTY_RUN in answer.content:
+                raise _EmptyRun
+            return (await self._server.page(url, params)).data
+        try:
+            return msgspec.json.decode(answer.content, type=Page).data
+        except (msgspec.DecodeError, RecursionError):
+            return (await self._server.page(url, params)).data
+
+
+class _EmptyRun(Exception):
+    """The server failed because a run has no fields."""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=12).hexdigest()
+
+
+def _images(held: Held) -> tuple[int, ...]:
+    return tuple(part.id for part in held.parts)
+
+
+def _parts(kind: Kind, id: int, body: Raw) -> tuple[Part, ...]:
+    if kind == "image":
+        return (Part(id),)
+    if kind != "well":
+        return ()
+    try:
+        samples = _wells.decode(body).samples
+    except msgspec.DecodeError as error:
+        raise Garbled(f"a well of the list cannot be read: {error}") from error
+    return tuple(Part(sample.image.id) for sample in samples if sample.image is not None)
+
+
+def _with_notes(one: _Listed, notes: Notes, inside: Notes) -> _Listed:
+    own = notes.get(one.id, ())
+    parts = one.held.parts
+    if inside:
+        parts = tuple(
+            msgspec.structs.replace(part, notes=inside.get(part.id, ())) for part in parts
+        )
+    if not own and not inside:
+        return one
+    held = msgspec.structs.replace(one.held, notes=own, parts=parts)
+    return msgspec.structs.replace(one, held=held)
+
+
+def _problem(scope: Scope, error: SourceError) -> Problem:
+    return Problem(scope.key, f"a page of {scope.kind}s: {error.message}", error.where, error.hint)
+
+
+def _is_object(answer: Answer) -> None:
+    if answer.status == 200 and not isinstance(answer.json(), dict | list):
+        raise Garbled("not an object", where=answer.url)
