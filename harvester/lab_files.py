@@ -1,91 +1,144 @@
-"""Reads the files of one folder of images: TIFF headers and OME-XML, a few at a time, in order."""
+"""Reads the files of a folder of images: TIFF headers, OME-XML, HDF5; a few at a time, in order."""
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import blake2b
+from itertools import islice
+from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from harvester import omexml
-from harvester.crawl import FoundFile, read_file, unzip
-from harvester.tiff import TiffHeader, read_header
-from parfocal.errors import SourceError, SourceMalformed
+from harvester.crawl import unzip
+from harvester.hdf5_tree import Hdf5Document, read_hdf5
+from harvester.lab_kinds import kind_of
+from harvester.lab_tree import Found, LabTree, read_found
+from harvester.tiff import Content, TiffHeader, read_content
+from parfocal.errors import SourceError, SourceRefused
+from parfocal.registry import missing_extra
 from parfocal.values import Problem
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
-XML_SUFFIXES = (".ome.xml", ".ome", ".ome.xml.gz")
-OTHER_SUFFIXES = tuple(
-    [
-        ".czi",
-        ".nd2",
-        ".lif",
-        ".lsm",
-        ".oib",
-        ".oif",
-        ".oir",
-        ".vsi",
-        ".ims",
-        ".dv",
-        ".ndpi",
-        ".svs",
-        ".scn",
-        ".zvi",
-        ".stk",
-        ".lei",
-        ".mrxs",
-    ]
-)
 READ_AHEAD = 8
-"""Number of files of a folder that are read at the same time."""
-Content = tuple[TiffHeader | None, bytes]
-"""Header of a TIFF file, and OME-XML; one of them may be missing."""
+"""Number of portions of files that are read at the same time."""
+A_PORTION = 16
+_WHOLE = 32 * 1024
+_SAMPLE = 4096
+_SAMPLES = 8
+_UUID = re.compile(rb"""<(?:\w+:)?OME\b[^>]{0,4000}?\bUUID\s*=\s*["']([^"']{8,100})["']""")
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def kind_of(name: str) -> str:
-    """Say what a file is by its name: tiff, xml, other (an image that cannot be read), or ""."""
-    lower = name.lower()
-    if lower.endswith(TIFF_SUFFIXES):
-        return "tiff"
-    if lower.endswith(XML_SUFFIXES):
-        return "xml"
-    return "other" if lower.endswith(OTHER_SUFFIXES) else ""
+class Looked(Struct, frozen=True):
+    """What was read of a file; ``identity`` is what it keeps when it is moved."""
+
+    header: TiffHeader | None = None
+    xml: bytes = b""
+    hdf5: Hdf5Document | None = None
+    identity: str = ""
+    warning: str = ""
 
 
-def _read_file(file: FoundFile) -> Content | Problem:
-    """Read one file's header or XML."""
-    kind = kind_of(file.name)
+def identity_of(content: Content, xml: bytes = b"") -> str:
+    """Return what tells a file wherever it lies: its embedded UUID, else a digest of its content.
+
+    Of a file over 32 kB the digest takes its length and samples, as whole files would take hours.
+    """
+    match = _UUID.search(xml[:8192]) if xml else None
+    if match:
+        return match[1].decode("utf-8", "replace").removeprefix("urn:uuid:").lower()
+    length = content.length
+    digest = blake2b(length.to_bytes(8, "little"), digest_size=16)
+    if length <= _WHOLE:
+        digest.update(content.at(0, length))
+    else:
+        for number in range(_SAMPLES):
+            digest.update(content.at((length - _SAMPLE) * number // (_SAMPLES - 1), _SAMPLE))
+    return digest.hexdigest()
+
+
+def look(tree: LabTree, file: Found) -> Looked | Problem:
+    """Read what is needed of one file; a file that cannot be read is a problem."""
+    kind = kind_of(file.base)
     try:
-        if kind == "other":
-            raise SourceMalformed(
-                "this format is not read", hint="export it as OME-TIFF or OME-Zarr"
-            )
         if kind == "xml":
-            content = read_file(file, omexml.MAX_XML)
-            zipped = file.name.lower().endswith(".gz")
-            return None, unzip(content, file.name, omexml.MAX_XML) if zipped else content
-        header = read_header(file.path)
+            return _look_xml(tree, file)
+        with tree.opened(file) as content:
+            return look_into(kind, content)
+    except SourceRefused as error:
+        if "!/" in file.name:
+            return Looked(warning=error.message)  # a member too large to unpack is known by name
+        return Problem(file.name, error.message, "", error.hint)
     except SourceError as error:
-        where = "" if error.where == file.name else error.where
+        where = "" if error.where in (file.name, file.base) else error.where
         return Problem(file.name, error.message, where, error.hint)
     except OSError as error:
         return Problem(file.name, f"cannot be read: {error.strerror or error}")
+
+
+def _look_xml(tree: LabTree, file: Found) -> Looked:
+    content = read_found(tree, file, omexml.MAX_XML)
+    if file.name.lower().endswith(".gz"):
+        content = unzip(content, file.base, omexml.MAX_XML)
+    return Looked(xml=content, identity=_digest(content))
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def look_into(kind: str, content: Content) -> Looked:
+    """Read what is needed of an open file of a kind."""
+    if kind == "hdf5":
+        return _look_hdf5(content)
+    if kind != "tiff":
+        return Looked(identity=identity_of(content))
+    header = read_content(content)
     if not header.is_ome:
-        return header, b""
-    return replace(header, description=b""), header.description
+        return Looked(header, identity=identity_of(content))
+    xml = header.description
+    return Looked(replace(header, description=b""), xml, identity=identity_of(content, xml))
 
 
-Read = tuple[FoundFile, Content | Problem]
+def _look_hdf5(content: Content) -> Looked:
+    try:
+        return Looked(hdf5=read_hdf5(content), identity=identity_of(content))
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error, "reading HDF5 files")
+        return Looked(
+            identity=identity_of(content), warning=f"{missing.message}. {missing.hint}".strip()
+        )
 
 
-def read_all(files: Iterable[FoundFile], pool: ThreadPoolExecutor) -> Iterator[Read]:
-    """Read files a few at a time, in their order."""
-    ahead: deque[tuple[FoundFile, Future[Content | Problem]]] = deque()
-    for file in files:
-        ahead.append((file, pool.submit(_read_file, file)))
+def read_all(
+    tree: LabTree, files: Iterable[Found], pool: ThreadPoolExecutor | None
+) -> Iterator[tuple[Found, Looked | Problem]]:
+    """Read files a few at a time, in their order; one by one without a pool."""
+    return in_portions(lambda file: (file, look(tree, file)), files, pool)
+
+
+def in_portions(
+    read: Callable[[T], R], these: Iterable[T], pool: ThreadPoolExecutor | None
+) -> Iterator[R]:
+    """Do something with each of these in the threads of a pool, in portions; results in order."""
+    if pool is None:
+        yield from map(read, these)
+        return
+    ahead: deque[Future[list[R]]] = deque()
+    waiting = iter(these)
+    while portion := list(islice(waiting, A_PORTION)):
+        ahead.append(pool.submit(_each, read, portion))
         if len(ahead) >= READ_AHEAD:
-            first, future = ahead.popleft()
-            yield first, future.result()
-    for first, future in ahead:
-        yield first, future.result()
+            yield from ahead.popleft().result()
+    for future in ahead:
+        yield from future.result()
+
+
+def _each(read: Callable[[T], R], portion: list[T]) -> list[R]:
+    return [read(one) for one in portion]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from harvester.hdf5_tree import Hdf5Document
+from harvester.jdce import Row
 from harvester.sidecar import DatasetFacts
 from harvester.tiff import TiffHeader
 from harvester.zarr_tree import Group, PlateGroup
@@ -29,6 +31,8 @@ class StudyItem(Struct, frozen=True, tag="study"):
     title: str
     access: tuple[str, ...] = ()
     dataset: DatasetFacts | None = None
+    path: str = ""
+    identity: str = ""
 
 
 class ContainerItem(Struct, frozen=True, tag="container"):
@@ -37,33 +41,143 @@ class ContainerItem(Struct, frozen=True, tag="container"):
     native: str
     title: str
     place: Place
+    path: str = ""
+    identity: str = ""
 
 
-class FileItem(Struct, frozen=True, tag="file"):
-    """A TIFF or OME-XML file; ``location`` is where pixels can be read, from the root."""
+class FileItem(Struct, frozen=True, tag="file", omit_defaults=True):
+    """A TIFF or OME-XML file; ``location`` is where pixels can be read, from the root.
+
+    ``native`` is the name that its records keep when it moves; "" while it is the path.
+    """
 
     path: str
     location: str
     place: Place
     header: TiffHeader | None = None
     xml: bytes = b""
+    native: str = ""
+    identity: str = ""
 
 
-class PlateItem(Struct, frozen=True, tag="plate"):
+class UnreadItem(Struct, frozen=True, tag="unread", omit_defaults=True):
+    """An image of which no more is read than its name and size."""
+
+    path: str
+    size: int
+    place: Place
+    native: str = ""
+    identity: str = ""
+
+
+class Hdf5Item(Struct, frozen=True, tag="hdf5", omit_defaults=True):
+    """An HDF5 file: its groups, data sets and attributes."""
+
+    path: str
+    size: int
+    document: Hdf5Document
+    place: Place
+    native: str = ""
+    identity: str = ""
+
+
+class PlateItem(Struct, frozen=True, tag="plate", omit_defaults=True):
     """A plate of OME-Zarr, without its images."""
 
     plate: PlateGroup
     place: Place
+    native: str = ""
+    identity: str = ""
 
 
-class GroupItem(Struct, frozen=True, tag="group"):
-    """One image of OME-Zarr, or a collection of them."""
+class GroupItem(Struct, frozen=True, tag="group", omit_defaults=True):
+    """One image of OME-Zarr, or a collection of them; ``plate`` is its plate's native id."""
 
     group: Group
     place: Place
+    native: str = ""
+    identity: str = ""
+    plate: str = ""
 
 
-Item = StudyItem | ContainerItem | FileItem | PlateItem | GroupItem
+class ScreenedItem(Struct, frozen=True, tag="screened", omit_defaults=True):
+    """A MetaXpress or ImageXpress plate without its fields.
+
+    ``description`` is what its HTD or JDCE file holds, ``plane`` the text of its first TIFF file.
+    """
+
+    path: str
+    native: str
+    title: str
+    place: Place
+    description: bytes = b""
+    plane: bytes = b""
+    problems: tuple[Problem, ...] = ()
+    projections: int = 0
+    identity: str = ""
+
+
+class FieldPlane(Struct, frozen=True, omit_defaults=True):
+    """A plane of a field whose own tags are kept: the first of each wavelength, time, depth.
+
+    ``own`` are the lines of its text that the first plane of the plate does not have.
+    """
+
+    wave: int
+    time: int
+    z: int
+    text: bytes = b""
+    own: bytes = b""
+    row: Row | None = None
+
+
+class Optics(Struct, frozen=True, omit_defaults=True):
+    """What a plate's description says of all its images."""
+
+    waves: tuple[tuple[int, str], ...] = ()
+    """Number in the file names, and name."""
+    pixel: tuple[float, float, str] | None = None
+    z_step: float = 0.0
+    objective: str = ""
+    date: str = ""
+
+
+class FieldItem(Struct, frozen=True, tag="field", omit_defaults=True):
+    """One field (site) of a well: its files, and what the important ones say."""
+
+    path: str
+    plate: str
+    plate_title: str
+    well: str
+    site: int
+    place: Place
+    folder: str
+    files: tuple[str, ...]
+    optics: Optics
+    header: TiffHeader | None = None
+    planes: tuple[FieldPlane, ...] = ()
+    waves: tuple[int, ...] = ()
+    times: int = 1
+    depth: int = 1
+    problems: tuple[Problem, ...] = ()
+
+
+class ReadItem(Struct, frozen=True, tag="read"):
+    """Says that everything below a key was read whole; it gives no record."""
+
+
+Item = (
+    StudyItem
+    | ContainerItem
+    | FileItem
+    | UnreadItem
+    | Hdf5Item
+    | PlateItem
+    | GroupItem
+    | ScreenedItem
+    | FieldItem
+    | ReadItem
+)
 
 
 def damage_of(path: str, header: TiffHeader) -> Problem:
@@ -75,9 +189,16 @@ _decoder: msgspec.msgpack.Decoder[Item] = msgspec.msgpack.Decoder(Item)
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
-def pack(key: str, item: Item) -> RawItem:
+def pack(key: str, item: Item, stamp: str = "") -> RawItem:
     """Return the raw item of what was read; equal items give equal content."""
-    return RawItem(key, _encoder.encode(item))
+    native = getattr(item, "native", "")
+    return RawItem(
+        key,
+        _encoder.encode(item),
+        stamp=stamp,
+        identity=getattr(item, "identity", ""),
+        name="" if native == key else native,
+    )
 
 
 def unpack(raw: RawItem) -> Item:

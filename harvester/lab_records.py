@@ -6,20 +6,27 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harvester import ngff, omexml, tiff
+from harvester import hdf5_records, metaseries, ngff, omexml, tiff
 from harvester.facts import ImageFacts, make_image
 from harvester.lab_items import (
     ContainerItem,
+    FieldItem,
     FileItem,
     GroupItem,
+    Hdf5Item,
     Item,
     Place,
     PlateItem,
+    ScreenedItem,
     StudyItem,
+    UnreadItem,
     damage_of,
 )
+from harvester.lab_kinds import format_of
 from harvester.omexml import OmeDocument
+from harvester.plate_records import Field, plate_facts
 from harvester.sidecar import DatasetFacts
+from harvester.tiff import TiffHeader
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import RecordId, record_id
 from parfocal.model import Access, Dataset, Image, KeyValue, Provenance, Record
@@ -37,13 +44,25 @@ class Maker:
         if isinstance(item, StudyItem):
             yield self._study(item)
         elif isinstance(item, ContainerItem):
-            yield self._container(item.native, item.title, item.place)
+            yield self._container(item.native, item.title, item.place, path=item.path)
         elif isinstance(item, FileItem):
             yield from self._file(item)
         elif isinstance(item, PlateItem):
             yield self._plate(item)
-        else:
+        elif isinstance(item, GroupItem):
             yield from self._group(item)
+        else:
+            yield from self._other(item)
+
+    def _other(self, item: Item) -> Iterator[Record | Problem]:
+        if isinstance(item, ScreenedItem):
+            yield from self._screened(item)
+        elif isinstance(item, FieldItem):
+            yield from self._field(item)
+        elif isinstance(item, Hdf5Item):
+            yield from self._hdf5(item)
+        elif isinstance(item, UnreadItem):
+            yield self._unread(item)
 
     def _id(self, native: str) -> RecordId:
         return record_id(self.source, native)
@@ -59,7 +78,7 @@ class Maker:
             title=facts.title or item.title,
             description=facts.description,
             access=Access(groups=item.access),
-            provenance=self._provenance(item.native, item.native),
+            provenance=self._provenance(item.native, item.path or item.native),
             key_values=facts.pairs,
             date=facts.date,
             licence=facts.licence,
@@ -80,6 +99,7 @@ class Maker:
         pairs: tuple[KeyValue, ...] = (),
         kind: str = "Dataset",
         description: str = "",
+        path: str = "",
     ) -> Dataset:
         return Dataset(
             id=self._id(native),
@@ -88,7 +108,7 @@ class Maker:
             description=description,
             part_of=self._id(place.parent),
             access=Access(groups=place.access),
-            provenance=self._provenance(native, native.partition("#")[0]),
+            provenance=self._provenance(native, path or native.partition("#")[0]),
             key_values=(*pairs, *place.pairs),
         )
 
@@ -106,6 +126,43 @@ class Maker:
             location=location,
         )
 
+    # -------------------------------------------------------------- plates, HDF5, unread files
+
+    def _screened(self, item: ScreenedItem) -> Iterator[Record | Problem]:
+        yield from item.problems
+        text, pairs = plate_facts(item)
+        yield self._container(
+            item.native, item.title, item.place, pairs=pairs, kind="Plate", description=text,
+            path=item.path,
+        )  # fmt: skip
+
+    def _field(self, item: FieldItem) -> Iterator[Record | Problem]:
+        yield from item.problems
+        facts = Field(item).facts()
+        native = f"{item.plate}#{item.path.rpartition('#')[2]}"
+        location = f"{item.folder}/{item.files[0]}" if item.folder else item.files[0]
+        yield self._image(facts, native, location, replace(item.place, parent=item.plate), location)
+
+    def _hdf5(self, item: Hdf5Item) -> Iterator[Record | Problem]:
+        for warning in item.document.warnings:
+            yield Problem(item.path, warning, severity="warning")
+        native, place = item.native or item.path, item.place
+        pictures = hdf5_records.pictures_of(item.document)
+        pairs = (*hdf5_records.pairs_of(item.document), _size_pair(item.size))
+        if len(pictures) > 1:
+            title = item.path.rpartition("/")[2]
+            yield self._container(native, title, place, pairs=pairs, path=item.path)
+            place, pairs = replace(place, parent=native), ()
+        for picture in pictures:
+            name = f"{native}#{picture.path}" if picture.path else native
+            facts = replace(picture.facts, key_values=pairs)
+            yield self._image(facts, name, item.path, place, item.path)
+
+    def _unread(self, item: UnreadItem) -> Image:
+        facts = ImageFacts(format=format_of(item.path), key_values=(_size_pair(item.size),))
+        native = item.native or item.path
+        return self._image(facts, native, item.path, item.place, item.path)
+
     # -------------------------------------------------------------- TIFF and OME-XML
 
     def _file(self, item: FileItem) -> Iterator[Record | Problem]:
@@ -116,8 +173,9 @@ class Maker:
             if companion:
                 reason = f"the metadata file {companion[:200]!r} is not there"
                 yield Problem(item.path, reason, severity="warning")
-            facts = tiff.facts_of(item.header)
-            yield self._image(facts, item.path, item.path, item.place, item.location)
+            facts = _tagged_facts(item.header)
+            native = item.native or item.path
+            yield self._image(facts, native, item.path, item.place, item.location)
             return
         yield from self._ome(item)
 
@@ -137,22 +195,23 @@ class Maker:
         yield from self._ome_records(item, document)
 
     def _ome_records(self, item: FileItem, document: OmeDocument) -> Iterator[Record]:
+        own = item.native or item.path
         screens, plates, wells = {}, {}, {}
         for number, (screen, pairs) in enumerate(document.screens):
-            native = f"{item.path}#screen{number}"
+            native = f"{own}#screen{number}"
             screens.update(dict.fromkeys(screen.plates, native))
             screens[screen.id] = native
             yield self._container(
                 native, screen.name, item.place, pairs=pairs, kind="Screen",
-                description=screen.description,
+                description=screen.description, path=item.path,
             )  # fmt: skip
         for number, found in enumerate(document.plates):
-            plate, native = found.plate, f"{item.path}#plate{number}"
+            plate, native = found.plate, f"{own}#plate{number}"
             above = [screens[s] for s in (*plate.screens, plate.id) if s in screens]
             place = replace(item.place, parent=(above or [item.place.parent])[0])
             yield self._container(
                 native, plate.name, place, pairs=found.pairs, kind="Plate",
-                description=plate.description,
+                description=plate.description, path=item.path,
             )  # fmt: skip
             for well in plate.wells:
                 for image in well.images:
@@ -160,7 +219,7 @@ class Maker:
                     plates[image] = native
         for number, (identifier, facts) in enumerate(document.images):
             place = replace(item.place, parent=plates.get(identifier, item.place.parent))
-            native = f"{item.path}#{number}" if number else item.path
+            native = f"{own}#{number}" if number else own
             plate_name, well_name, pairs = wells.get(identifier, ("", "", ()))
             if item.header is not None:
                 facts = facts.or_else(_header_facts(item, alone=len(document.images) == 1))
@@ -176,37 +235,55 @@ class Maker:
     # -------------------------------------------------------------- OME-Zarr
 
     def _plate(self, item: PlateItem) -> Dataset:
-        path = item.plate.path
+        path, native = item.plate.path, item.native or item.plate.path
         attributes = ngff.documents_of(item.plate.documents, "")
         facts = ngff.read_plate(attributes, path.rpartition("/")[2])
-        return self._container(path, facts.name, item.place, pairs=facts.pairs, kind="Plate")
+        return self._container(
+            native, facts.name, item.place, pairs=facts.pairs, kind="Plate", path=path
+        )
 
     def _group(self, item: GroupItem) -> Iterator[Record | Problem]:
-        group, place = item.group, item.place
+        group, place, own = item.group, item.place, item.native or item.group.path
         if group.plate:
-            place = replace(place, parent=group.plate_path)
+            place = replace(place, parent=item.plate or group.plate_path)
         if len(group.images) > 1:
             title = group.path.rpartition("/")[2]
-            yield self._container(group.path, title, replace(place, pairs=()))
-            place = replace(place, parent=group.path)
+            yield self._container(own, title, replace(place, pairs=()), path=group.path)
+            place = replace(place, parent=own)
         described, problem = _series_facts(group.xml)
         if problem:
             where = f"{group.path}/OME/METADATA.ome.xml"
             yield Problem(where, problem, severity="warning")
         for number, path in enumerate(group.images):
-            native = f"{group.path}/{path}" if path else group.path
+            where = f"{group.path}/{path}" if path else group.path
+            native = f"{own}/{path}" if path else own
             try:
                 facts = ngff.image_of(group.documents, path)
             except SourceMalformed as error:
-                yield Problem(native, error.message, error.where, error.hint)
+                yield Problem(where, error.message, error.where, error.hint)
                 continue
             if number < len(described):
                 facts = facts.or_else(described[number])
             facts = replace(facts, well=group.well, plate=group.plate)
             if facts.size_x is None or facts.size_y is None:
                 reason = "no size along x and y: axes and array do not fit, or the array is missing"
-                yield Problem(native, reason, severity="warning")
-            yield self._image(facts, native, native, place, native)
+                yield Problem(where, reason, severity="warning")
+            yield self._image(facts, native, where, place, where)
+
+
+def _size_pair(size: int) -> KeyValue:
+    return KeyValue("File size", f"{size} bytes")
+
+
+def _tagged_facts(header: TiffHeader) -> ImageFacts:
+    """What a TIFF file without OME-XML says: MetaSeries, ImageJ, or its plain tags."""
+    if not metaseries.is_metaseries(header.software, header.description):
+        return tiff.facts_of(header)
+    plane = metaseries.read_plane(header.description)
+    facts = metaseries.facts_of(plane)
+    return replace(facts, key_values=metaseries.pairs_of(plane)).or_else(
+        tiff.facts_of(replace(header, description=b""))
+    )
 
 
 def _header_facts(item: FileItem, *, alone: bool) -> ImageFacts:

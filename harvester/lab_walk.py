@@ -1,326 +1,248 @@
-"""Walks a folder of images in a fixed order and reads headers and metadata; interprets nothing."""
+"""Walks a folder of images in a fixed order and reads headers and metadata; interprets nothing.
+
+What a folder, plate or archive holds is not opened again while names, sizes and times, and the
+sidecars above, are as they were when it was last read whole.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-from harvester import omexml
-from harvester.crawl import MAX_DEPTH, MAX_ENTRIES, FoundFile, read_file
-from harvester.lab_files import READ_AHEAD, Content, kind_of, read_all
-from harvester.lab_items import (
-    ContainerItem,
-    FileItem,
-    GroupItem,
-    Place,
-    PlateItem,
-    StudyItem,
-    damage_of,
-    pack,
-)
-from harvester.sidecar import (
-    CSV_NAME,
-    MAX_BYTES,
-    TOML_NAME,
-    DatasetFacts,
-    Rules,
-    read_csv,
-    read_toml,
-)
-from harvester.zarr_tree import MARKS, Group, PlateGroup, Tree, read_group
+from harvester.archives import open_archive
+from harvester.lab_context import Context, context_of
+from harvester.lab_files import READ_AHEAD
+from harvester.lab_folder import FolderReader
+from harvester.lab_items import GroupItem, PlateItem, ReadItem, pack
+from harvester.lab_kinds import kind_of
+from harvester.lab_places import Names, Places
+from harvester.lab_plates import PlateReader, PlateRest
+from harvester.lab_tree import DiskTree, Found, LabTree, Listing
+from harvester.zarr_tree import MARKS, Group, PlateGroup, read_group
 from parfocal.errors import SourceError, SourceUnavailable
-from parfocal.model import KeyValue
-from parfocal.values import Problem, RawItem
+from parfocal.interfaces import Walk
+from parfocal.values import Problem, RawItem, Unchanged
 
-Outcome = RawItem | Problem
-
-
-class Context(Struct, frozen=True):
-    """What a folder takes from those above it."""
-
-    study: str
-    title: str
-    declared: bool = False
-    dataset: DatasetFacts | None = None
-    access: tuple[str, ...] = ()
-    rules: tuple[tuple[str, Rules], ...] = ()
-
-    def pairs(self, path: str) -> tuple[KeyValue, ...]:
-        """Return the key-values that sidecars give to a path below the root."""
-        found: list[KeyValue] = []
-        for folder, rules in self.rules:
-            found.extend(rules.pairs(path[len(folder) + 1 :] if folder else path))
-        return tuple(dict.fromkeys(found))
-
-
-class Listing(Struct, frozen=True):
-    """What lies directly in a folder, sorted."""
-
-    files: tuple[FoundFile, ...]
-    folders: tuple[str, ...]
-    names: frozenset[str]
-    problems: tuple[Problem, ...]
-
-
-def _cursor_parts(cursor: str | None) -> tuple[str, ...] | None:
-    if not cursor:
-        return None
-    return () if cursor == "." else tuple(cursor.split("/"))
+Outcome = RawItem | Unchanged | Problem
+Waiting = tuple[str, Context, bool]
+"""Path of a folder or archive, what it takes from above, whether it is an archive."""
+_LARGE_FOLDER = 64
 
 
 def _parts(path: str) -> tuple[str, ...]:
     return tuple(path.split("/")) if path else ()
 
 
+def _cursor_parts(cursor: str) -> tuple[str, ...] | None:
+    if not cursor:
+        return None
+    return () if cursor == "." else tuple(cursor.split("/"))
+
+
 class TreeWalk:
     """One walk over a root folder; ``items`` may be called once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, walk: Walk) -> None:
         self.root = root
-        self.tree = Tree(root)
-        self.real = Path(os.path.realpath(root))
-        name = self.real.name or "files"
-        self.name = f"{name}#files" if (root / name).is_dir() else name
-        self._announced: set[str] = set()
+        real = Path(os.path.realpath(root))
+        self.title = real.name or "files"
+        self.name = f"{self.title}#files" if (root / self.title).is_dir() else self.title
+        self._tree = DiskTree(root, self.name)
+        self._walk = walk
+        self._after = _cursor_parts(walk.cursor)
+        self._places = Places(self.name, Names(walk, self._exists), walk)
 
-    def items(self, cursor: str | None) -> Generator[Outcome]:
-        """Yield raw items and problems, folder by folder, from after a cursor."""
+    def _exists(self, key: str) -> bool:
+        """Whether there is anything on the disk at the path of a raw key."""
+        inside = key.partition("!/")[0].removesuffix("!")
+        return key == self.name or any(
+            os.path.lexists(self.root / path) for path in {inside, inside.partition("#")[0]} if path
+        )
+
+    def items(self) -> Generator[Outcome]:
+        """Yield raw items and problems, folder by folder, from after the walk's cursor."""
         if not self.root.is_dir():
             raise SourceUnavailable(
                 "there is no such folder", where=str(self.root), hint="set path of this source"
             )
-        after = _cursor_parts(cursor)
-        waiting: list[tuple[str, Context]] = [("", Context(self.name, self.real.name))]
+        start = ("", Context(self.name, self.title), False)
         with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="read") as pool:
-            while waiting:
-                path, above = waiting.pop()
-                below: list[tuple[str, Context]] = []
-                with closing(self._visit(path, above, after, below, pool)) as found:
-                    yield from _mark_end(found, path)
-                waiting.extend(reversed(below))
+            yield from self._below(self._tree, start, pool)
+
+    def _below(
+        self, tree: LabTree, start: Waiting, pool: ThreadPoolExecutor | None
+    ) -> Generator[Outcome]:
+        """Yield what a folder of a tree holds, and all folders below it."""
+        waiting = [start]
+        while waiting:
+            path, above, archive = waiting.pop()
+            below: list[Waiting] = []
+            found = (
+                self._archive(path, above) if archive
+                else self._visit(tree, path, above, below, pool)
+            )  # fmt: skip
+            with closing(found):
+                yield from found
+            waiting.extend(sorted(below, key=lambda one: _parts(one[0]), reverse=True))
+
+    def _is_before(self, path: str) -> bool:
+        """Whether a folder, and all below it, was finished before the cursor."""
+        return self._after is not None and _parts(path) < self._after[: len(_parts(path))]
 
     def _visit(
         self,
+        tree: LabTree,
         path: str,
         above: Context,
-        after: tuple[str, ...] | None,
-        below: list[tuple[str, Context]],
-        pool: ThreadPoolExecutor,
+        below: list[Waiting],
+        pool: ThreadPoolExecutor | None,
     ) -> Generator[Outcome]:
         """Yield what one folder holds, and say in ``below`` which folders come next."""
-        parts = _parts(path)
-        if after is not None and parts < after[: len(parts)]:
+        if self._is_before(path):
             return
-        listing = self._listing(path)
+        listing = tree.listing(path)
         if isinstance(listing, Problem):
             yield listing
             return
-        done = after is not None and parts <= after
-        folder, context = path, above
         if path and listing.names & MARKS:
-            folder = path.rpartition("/")[0]
-            found = self._zarr(path, listing, above, below)
+            folder, context = path.rpartition("/")[0], above
+            found = self._zarr(tree, path, listing, above, below)
         else:
-            own, problems = self._context(path, listing, above)
+            own, problems = context_of(tree, path, self.name, listing, above)
             if own is None:
                 yield from problems
                 return
-            context = own
-            below.extend((folder, context) for folder in listing.folders)
-            found = self._folder(path, listing, context, problems, pool)
-        if not done:
-            yield from found
+            folder, context = path, own
+            found = self._folder(tree, path, listing, own, problems, below, pool)
+        if self._after is None or _parts(path) > self._after:
+            with closing(_mark_end(found, path)) as marked:
+                yield from marked
             return
         # Nothing is yielded again, but what the folder announced must not be announced again.
-        for _ in found:
-            if {context.study, self._parent(folder, context)} <= self._announced:
-                break
+        with closing(found):
+            for _ in found:
+                if self._places.announced(folder, context):
+                    break
 
     # -------------------------------------------------------------- folders
 
-    def _listing(self, path: str) -> Listing | Problem:
-        try:
-            with os.scandir(self.root / path) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            reason = f"folder cannot be read: {error.strerror or error}"
-            return Problem(path or self.name, reason, hint="check the folder's permissions")
-        if len(entries) > MAX_ENTRIES:
-            return Problem(path or self.name, f"folder has more than {MAX_ENTRIES} entries")
-        if len(_parts(path)) > MAX_DEPTH:
-            return Problem(path, "folders are nested too deeply")
-        files: list[FoundFile] = []
-        folders: list[str] = []
-        problems: list[Problem] = []
-        for entry in entries:
-            if not entry.name.startswith("."):
-                self._sort_in(path, entry, files, folders, problems)
-        names = frozenset(entry.name for entry in entries)
-        return Listing(tuple(files), tuple(folders), names, tuple(problems))
-
-    def _sort_in(
-        self,
-        path: str,
-        entry: os.DirEntry[str],
-        files: list[FoundFile],
-        folders: list[str],
-        problems: list[Problem],
-    ) -> None:
-        name = f"{path}/{entry.name}" if path else entry.name
-        wanted = kind_of(entry.name) or entry.name in (CSV_NAME, TOML_NAME)
-        try:
-            name.encode()
-            linked = entry.is_symlink()
-            if linked and (wanted or entry.is_dir()) and not self.tree.holds(name):
-                hint = "copy it into the folder, or make its own folder a source"
-                problems.append(Problem(name, "symbolic link leads out of the folder", hint=hint))
-            elif entry.is_dir():
-                if not linked:
-                    folders.append(name)
-            elif wanted and entry.is_file():
-                place = self.tree.root / name
-                files.append(FoundFile(name, Path(os.path.realpath(place)) if linked else place, 0))
-            elif wanted:
-                problems.append(Problem(name, "is no file, or a link to nothing"))
-        except UnicodeEncodeError:
-            problems.append(Problem(ascii(name), "file name is not UTF-8", hint="rename it"))
-        except OSError as error:
-            problems.append(Problem(name, f"cannot be looked at: {error.strerror}"))
-
-    def _context(
-        self, path: str, listing: Listing, above: Context
-    ) -> tuple[Context | None, list[Problem]]:
-        """Read a folder's sidecars.
-
-        A damaged ``parfocal.toml`` closes the folder, as it may say who sees what.
-        """
-        context, problems = above, []
-        if path and "/" not in path and not above.declared:
-            context = msgspec.structs.replace(context, study=path, title=path, dataset=None)
-        files = {file.name.rpartition("/")[2]: file for file in listing.files}
-        rules: list[tuple[str, Rules]] = []
-        try:
-            if TOML_NAME in files:
-                toml = read_toml(read_file(files[TOML_NAME], MAX_BYTES))
-                context = self._declared(path, context, toml.dataset)
-                rules.append((path, Rules(toml.rules)))
-        except SourceError as error:
-            reason = f"{TOML_NAME}: {error.message}; the folder is left as it was"
-            return None, [Problem(path or self.name, reason, error.where, error.hint)]
-        try:
-            if CSV_NAME in files:
-                table, bad = read_csv(read_file(files[CSV_NAME], MAX_BYTES))
-                rules.append((path, table))
-                problems += [Problem(files[CSV_NAME].name, reason, place) for place, reason in bad]
-        except SourceError as error:
-            problems.append(Problem(files[CSV_NAME].name, error.message, error.where, error.hint))
-        given = tuple((folder, rule) for folder, rule in rules if rule)
-        return msgspec.structs.replace(context, rules=(*context.rules, *given)), problems
-
-    def _declared(self, path: str, context: Context, dataset: DatasetFacts | None) -> Context:
-        if dataset is None:
-            return context
-        return msgspec.structs.replace(
-            context,
-            study=path or self.name,
-            title=dataset.title or path.rpartition("/")[2] or self.real.name,
-            declared=True,
-            dataset=dataset,
-            access=context.access if dataset.access is None else dataset.access,
-        )
-
-    def _parent(self, path: str, context: Context) -> str:
-        return context.study if path in ("", context.study) else path
-
-    def _announce(self, path: str, context: Context) -> Iterator[RawItem]:
-        """Yield the study and the container of a folder, once."""
-        parent = self._parent(path, context)
-        if context.study not in self._announced:
-            self._announced.add(context.study)
-            item = StudyItem(context.study, context.title, context.access, context.dataset)
-            yield pack(context.study, item)
-        if parent not in self._announced:
-            self._announced.add(parent)
-            place = Place(context.study, context.study, context.access)
-            yield pack(parent, ContainerItem(parent, path.rpartition("/")[2], place))
-
-    def _place(self, path: str, folder: str, context: Context) -> Place:
-        parent = self._parent(folder, context)
-        return Place(context.study, parent, context.access, context.pairs(path))
-
-    # -------------------------------------------------------------- files
-
     def _folder(
         self,
+        tree: LabTree,
         path: str,
         listing: Listing,
         context: Context,
-        problems: Iterable[Problem],
-        pool: ThreadPoolExecutor,
-    ) -> Iterator[Outcome]:
+        problems: list[Problem],
+        below: list[Waiting],
+        pool: ThreadPoolExecutor | None,
+    ) -> Generator[Outcome]:
+        """Yield what an ordinary folder holds: plates, then files; archives and folders wait."""
+        plates = PlateReader(tree, self._places, self._walk, pool)
+        rest = plates.claim(path, listing)
+        for file in rest.files:
+            if kind_of(file.base) == "archive":
+                below.append((f"{file.name}!", context, True))
+        below.extend((folder, context, False) for folder in rest.folders)
         yield from listing.problems
         yield from problems
-        images = [file for file in listing.files if kind_of(file.name)]
-        images.sort(key=lambda file: (kind_of(file.name) != "xml", file.name))
-        claimed: set[str] = set()
-        for file, read in read_all(images, pool):
-            if isinstance(read, Problem):
-                yield read
-            elif file.name.rpartition("/")[2] not in claimed:
-                item = self._file(path, file, read, listing.names, context, claimed)
-                if item is not None:
-                    yield from self._announce(path, context)
-                    yield item
-            elif read[0] is not None and read[0].damage:
-                yield damage_of(file.name, read[0])  # another file of its set speaks for it
+        yield from plates.items(rest, path, context)
+        yield from self._files(tree, path, listing, rest, context, pool, problems)
 
-    def _file(
+    def _files(
         self,
-        folder: str,
-        file: FoundFile,
-        read: Content,
-        siblings: frozenset[str],
+        tree: LabTree,
+        path: str,
+        listing: Listing,
+        rest: PlateRest,
         context: Context,
-        claimed: set[str],
-    ) -> RawItem | None:
-        """Make a file's item, and claim the files of its set; None if another speaks for it."""
-        header, xml = read
-        own = file.name.rpartition("/")[2]
-        location = file.name
-        if xml:
-            companion = omexml.metadata_file(xml)
-            if companion != own and companion in siblings:
-                return None
-            members = omexml.file_names(xml) & siblings
-            if header is None or own in members:
-                claimed |= members
-                if header is None and members:
-                    location = f"{folder}/{min(members)}" if folder else min(members)
-        place = self._place(file.name, folder, context)
-        return pack(file.name, FileItem(file.name, location, place, header, xml))
+        pool: ThreadPoolExecutor | None,
+        problems: list[Problem],
+    ) -> Generator[Outcome]:
+        """Yield the items of a folder's files; of a large one that is as it was, only that."""
+        whole = len(rest.files) >= _LARGE_FOLDER and not listing.folders and not rest.plates
+        key = self._places.parent(path, context) if path else ""
+        stamp = f"{listing.digest()}:{context.token}" if whole else ""
+        mark = f"{key or self.name}#read"
+        if stamp and self._walk.stamp(mark) == stamp:
+            yield from self._places.announce(path, context)
+            yield Unchanged(key, below=True)
+            return
+        reader = FolderReader(tree, self._places, self._walk, pool)
+        clean = not (listing.problems or problems)
+        for outcome in reader.items(path, rest.files, listing.names, context):
+            clean = clean and not isinstance(outcome, Problem)
+            yield outcome
+        if stamp and clean and self._places.announced(path, context):
+            yield pack(mark, ReadItem(), stamp)
+
+    # -------------------------------------------------------------- archives
+
+    def _archive(self, path: str, context: Context) -> Generator[Outcome]:
+        """Yield what an archive holds; ``path`` ends in ``!``."""
+        if self._is_before(path):
+            return
+        archive = path[:-1]
+        folder, _, base = archive.rpartition("/")
+        listing = self._tree.listing(folder)
+        files = listing.files if isinstance(listing, Listing) else ()
+        file = next((found for found in files if found.base == base), None)
+        if file is None:
+            yield Problem(path, "the archive is gone")
+            return
+        mark, stamp = f"{path}#read", f"{file.stamp}:{context.token}"
+        if self._walk.stamp(mark) == stamp:
+            yield Unchanged(path, below=True)
+            return
+        yield from self._opened(path, archive, file, context, stamp)
+
+    def _opened(
+        self, path: str, archive: str, file: Found, context: Context, stamp: str
+    ) -> Generator[Outcome]:
+        clean = True
+        try:
+            with open_archive(archive, self._tree.opened(file)) as tree:
+                for outcome in self._below(tree, (path, context, False), None):
+                    clean = clean and not isinstance(outcome, Problem)
+                    yield outcome
+        except SourceError as error:
+            yield Problem(path, error.message, error.where, error.hint)
+            return
+        except OSError as error:
+            yield Problem(path, f"cannot be read: {error.strerror or error}")
+            return
+        if clean:
+            yield pack(f"{path}#read", ReadItem(), stamp)
 
     # -------------------------------------------------------------- OME-Zarr
 
     def _zarr(
-        self, path: str, listing: Listing, context: Context, below: list[tuple[str, Context]]
-    ) -> Iterator[Outcome]:
+        self,
+        tree: LabTree,
+        path: str,
+        listing: Listing,
+        context: Context,
+        below: list[Waiting],
+    ) -> Generator[Outcome]:
         """Yield what a zarr folder holds; one without OME metadata is like any folder."""
         folder = path.rpartition("/")[0]
-        empty = True
+        empty, plate = True, ""
         try:
-            for found in read_group(self.tree, path):
+            for found in read_group(tree, path):
                 empty = False
                 if isinstance(found, tuple):
                     yield Problem(found[0], found[1])
                     continue
-                yield from self._announce(folder, context)
-                yield self._group(found, folder, context)
+                identity = _group_identity(found)
+                yield from self._places.announce(folder, context, path, identity)
+                item = self._group(found, folder, context, identity, plate)
+                plate = item.native if isinstance(item, PlateItem) else plate
+                yield pack(found.path, item)
         except SourceError as error:
             yield Problem(path, error.message, error.where, error.hint)
             return
@@ -328,25 +250,39 @@ class TreeWalk:
             yield Problem(path, f"cannot be read: {error.strerror or error}")
             return
         if empty:
-            below.extend((name, context) for name in listing.folders if not self._is_array(name))
+            inner = (name for name in listing.folders if not self._is_array(tree, name))
+            below.extend((name, context, False) for name in inner)
             if path.endswith(".zarr"):
                 hint = "an OME-Zarr group has multiscales, plate or bioformats2raw.layout"
                 yield Problem(path, "no OME-Zarr metadata", hint=hint)
 
-    def _is_array(self, path: str) -> bool:
-        place = self.root / path
-        return (place / ".zarray").exists() or (place / "c").is_dir()
+    def _is_array(self, tree: LabTree, path: str) -> bool:
+        listing = tree.listing(path)
+        if isinstance(listing, Problem):
+            return False
+        return ".zarray" in listing.names or f"{path}/c" in listing.folders
 
-    def _group(self, found: Group | PlateGroup, folder: str, context: Context) -> RawItem:
-        place = self._place(found.path, folder, context)
+    def _group(
+        self, found: Group | PlateGroup, folder: str, context: Context, identity: str, plate: str
+    ) -> GroupItem | PlateItem:
+        place = self._places.place(found.path, folder, context)
+        native = self._places.names.of(found.path, identity)
         if isinstance(found, PlateGroup):
-            return pack(found.path, PlateItem(found, place))
-        return pack(found.path, GroupItem(found, place))
+            return PlateItem(found, place, native, identity)
+        return GroupItem(found, place, native, identity, plate)
 
 
-def _mark_end(outcomes: Iterable[Outcome], path: str) -> Iterator[Outcome]:
-    """Give the last raw item of a folder the cursor from which a walk resumes after it."""
-    last: RawItem | None = None
+def _group_identity(found: Group | PlateGroup) -> str:
+    """Stand for the documents of a group; its pixels are not looked at."""
+    digest = blake2b(digest_size=16)
+    for name, content in sorted(found.documents.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "replace") + content)
+    return digest.hexdigest()
+
+
+def _mark_end(outcomes: Iterable[Outcome], path: str) -> Generator[Outcome]:
+    """Give the last item of a folder the cursor from which a walk resumes after it."""
+    last: RawItem | Unchanged | None = None
     for outcome in outcomes:
         if isinstance(outcome, Problem):
             yield outcome

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,7 +34,9 @@ _SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 277, 282, 283, 296
 _SOFTWARE, _DATE, _FORMAT = 305, 306, 339
 _DATA = (("strip", 273, 279), ("tile", 324, 325))
 _PLACES = frozenset((273, 279, 324, 325))
+_SUB, _MAX_SUB = 330, 32
 _USED = _PLACES | {
+    _SUB,
     *(_WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT),
     *(_SOFTWARE, _DATE, _FORMAT),
 }
@@ -73,13 +75,38 @@ class _BeyondEnd(SourceMalformed):
     """Something lies beyond the end of the file."""
 
 
+class Content(Protocol):
+    """Something that can be read at any place: a file, a member of an archive."""
+
+    @property
+    def length(self) -> int:
+        """Its number of bytes."""
+        ...
+
+    def at(self, offset: int, length: int) -> bytes:
+        """Return bytes from a place; fewer only at the end."""
+        ...
+
+
+class FileContent:
+    """An open file of the disk."""
+
+    def __init__(self, descriptor: int, length: int) -> None:
+        self.descriptor = descriptor
+        self.length = length
+
+    def at(self, offset: int, length: int) -> bytes:
+        """Return bytes from a place; fewer only at the end."""
+        return os.pread(self.descriptor, length, offset)
+
+
 class _Reader:
     """Bounded reads at offsets of one open file, with byte order and word sizes."""
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.length = os.fstat(descriptor).st_size
-        self.head = os.pread(descriptor, _HEAD, 0)
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.length = content.length
+        self.head = content.at(0, _HEAD)
         self.order, self.big = _byte_order(self.head)
         first = "Q" if self.big else "I"
         self.first = self.unpack(first, 8 if self.big else 4)[0]
@@ -92,7 +119,7 @@ class _Reader:
             )
         if offset + length <= len(self.head):
             return self.head[offset : offset + length]
-        return os.pread(self.descriptor, length, offset)
+        return self.content.at(offset, length)
 
     def unpack(self, code: str, offset: int) -> tuple[int, ...]:
         layout = _layout(self.order + code)
@@ -195,6 +222,20 @@ def _beyond(reader: _Reader, entries: dict[int, Entry], page: int) -> str:
     return ""
 
 
+def _beyond_below(reader: _Reader, entries: dict[int, Entry]) -> str:
+    """Name the first smaller level of the first page of which something lies beyond the end."""
+    if _SUB not in entries:
+        return ""
+    try:
+        for place, offset in enumerate(_integers(reader, entries[_SUB], _MAX_SUB), 1):
+            damage = _beyond(reader, _entries(reader, offset, _PLACES), 1) if offset else ""
+            if damage:
+                return f"SubIFD {place}: {damage}"
+    except _BeyondEnd:
+        return f"a SubIFD of IFD 1 lies beyond the end of the file, {reader.length:,} bytes"
+    return ""
+
+
 def _follow(reader: _Reader, most: int) -> tuple[int, str]:
     """Count the pages, and say what of the last one lies beyond the end."""
     seen: set[int] = set()
@@ -224,7 +265,8 @@ def _chain_damage(reader: _Reader) -> str:
         return error.message
 
 
-def _read(reader: _Reader) -> TiffHeader:
+def _read(reader: _Reader, *, places: bool = True) -> TiffHeader:
+    """Read the first page's tags; with ``places`` also whether its pixels lie within the file."""
     entries = _entries(reader, reader.first, _USED)
     get: Callable[[int], Entry | None] = entries.get
     width, height = _integer(reader, get(_WIDTH), 0), _integer(reader, get(_HEIGHT), 0)
@@ -242,7 +284,7 @@ def _read(reader: _Reader) -> TiffHeader:
         description=_text(reader, get(_DESCRIPTION), MAX_DESCRIPTION),
         software=_text(reader, get(_SOFTWARE), 65_536).decode("utf-8", "replace"),
         date=_text(reader, get(_DATE), 64).decode("ascii", "replace"),
-        damage=_beyond(reader, entries, 1),
+        damage=(_beyond(reader, entries, 1) or _beyond_below(reader, entries)) if places else "",
     )
 
 
@@ -255,7 +297,15 @@ def read_header(path: Path | str) -> TiffHeader:
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        reader = _Reader(descriptor)
+        return read_content(FileContent(descriptor, os.fstat(descriptor).st_size))
+    finally:
+        os.close(descriptor)
+
+
+def read_content(content: Content) -> TiffHeader:
+    """Read the first page's tags of a TIFF file that is open; as :func:`read_header`."""
+    try:
+        reader = _Reader(content)
         header = _read(reader)
         if header.is_ome:
             return replace(header, damage=header.damage or _chain_damage(reader))
@@ -263,8 +313,20 @@ def read_header(path: Path | str) -> TiffHeader:
         return replace(header, pages=pages, damage=header.damage or damage)
     except struct.error as error:
         raise SourceMalformed(f"damaged TIFF header: {error}") from error
-    finally:
-        os.close(descriptor)
+
+
+def read_first_page(content: Content) -> TiffHeader:
+    """Read the first page's tags and nothing else; ``pages`` is 0 when an unknown number follows.
+
+    For files on servers, where every place that is looked at is a request.
+    """
+    try:
+        reader = _Reader(content)
+        more = reader.next_page(reader.first)
+        header = _read(reader, places=False)
+    except struct.error as error:
+        raise SourceMalformed(f"damaged TIFF header: {error}") from error
+    return replace(header, pages=0) if more and not header.is_ome else header
 
 
 _PIXEL_TYPES = {
@@ -340,7 +402,7 @@ def facts_of(header: TiffHeader) -> ImageFacts:
         size_y=header.height,
         size_c=size(header.samples),
         size_t=1,
-        size_z=header.pages,
+        size_z=size(header.pages),
         pixel_type=_PIXEL_TYPES.get((header.bits, header.sample_format), ""),
         pixel_size_x=_resolution(header, header.x_resolution),
         pixel_size_y=_resolution(header, header.y_resolution),

@@ -60,7 +60,7 @@ class LocalFiles:
 
     async def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
         """Walk the tree folder by folder in the order of names; resumes after a finished folder."""
-        items = TreeWalk(self.options.path).items(walk.cursor)
+        items = TreeWalk(self.options.path, walk).items()
         try:
             while batch := await asyncio.to_thread(_take, items):
                 for item in batch:

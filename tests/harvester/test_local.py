@@ -244,14 +244,18 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
         fetch_all(local(tmp_path / "gone"))
 
 
-def test_unknown_files_are_left_alone_but_unread_images_are_told(tmp_path: Path) -> None:
+def test_unknown_files_are_left_alone_but_unread_images_are_known_by_name(tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     for name in ("notes.txt", "results.xlsx", "picture.png", ".hidden.tif"):
         (tmp_path / "study" / name).write_bytes(b"x")
     (tmp_path / "study" / "scan.czi").write_bytes(b"ZISRAWFILE")
     records, problems = harvest(tmp_path)
-    assert records == {}
-    assert [p.item for p in problems] == ["study/scan.czi"]
+    assert problems == []
+    assert set(records) == {"lab:study", "lab:study/scan.czi"}
+    image = records["lab:study/scan.czi"]
+    assert isinstance(image, Image)
+    assert (image.title, image.format, image.size_x) == ("scan.czi", "Zeiss CZI", None)
+    assert KeyValue("File size", "10 bytes") in image.key_values
 
 
 def test_pipes_do_not_block(tmp_path: Path) -> None:
@@ -340,7 +344,7 @@ def test_every_file_of_the_corpus_is_read_or_a_problem(corpus: Path) -> None:
     assert len(xml) == 388
     assert not [p for p in problems if p.item.endswith(".ome.xml") and p.severity == "error"]
     plates = [r for r in records.values() if r.ome_type == "Plate"]
-    assert len(plates) == 65
+    assert len(plates) == 68
     challenge = [r for r in records.values() if "/hcs.zarr/" in r.id]
     assert len(challenge) == 8
 
@@ -353,7 +357,7 @@ def test_thousands_of_headers_a_second(tmp_path: Path) -> None:
         (tmp_path / "study" / f"f{n}.tif").write_bytes(content)
     start = time.perf_counter()
     items = [one for one in fetch_all(local(tmp_path)) if isinstance(one, RawItem)]
-    assert len(items) == 3001
+    assert len(items) == 3002  # study, files, and that all of them were read
     assert len(items) / (time.perf_counter() - start) > 1000
 
 
