@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ontology.decisions import Decisions
+from ontology.learned import taught_by
 from ontology.reading import Reader, Reading
 from parfocal import __version__
 from parfocal.fields import Field, field_of_key
 from parfocal.identifiers import Curie
-from parfocal.interfaces import TermStore
+from parfocal.knowledge import Knowledge
 from parfocal.model import Annotation, Record
 
 _MOST_KEYS = 20_000
@@ -36,9 +38,9 @@ class ValueAnnotator:
     loading an ontology needs a new annotator.
     """
 
-    def __init__(self, terms: TermStore, reader: Reader | None = None) -> None:
-        self._terms = terms
-        self._reader = reader or Reader(terms)
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._terms = terms = knowledge.terms
+        self._reader = Reader(terms, Decisions(knowledge.decisions), taught_by(knowledge.learned))
         self._by = {
             summary.name: " ".join(
                 f"parfocal {__version__} with {summary.name} {summary.version}".split()
@@ -48,8 +50,8 @@ class ValueAnnotator:
         self._fields = _Fields()
         self._known: dict[tuple[str, str, _Organisms], _Claims] = {}
 
-    def annotate(self, record: Record) -> Iterable[Annotation]:
-        """Return claims that say more than the record's own."""
+    def annotate(self, record: Record) -> tuple[Annotation, ...]:
+        """Return the record's annotations with claims that say more than its own."""
         fields = self._fields
         pairs = [
             (pair.key, pair.value, field)
@@ -57,14 +59,17 @@ class ValueAnnotator:
             if (field := fields[pair.key]) is not None
         ]
         if not pairs:
-            return ()
+            return record.annotations
         organisms = self._organisms(record, pairs)
         found = {
             (claim.field, claim.text, claim.term): claim
             for key, value, field in reversed(pairs)
             for claim in self._claims(key, value, field, organisms)
         }
-        return self._news(record, reversed(found.values())) if found else ()
+        if not found:
+            return record.annotations
+        news = self._news(record, reversed(found.values()))
+        return (*record.annotations, *news) if news else record.annotations
 
     def _news(self, record: Record, claims: Iterable[Annotation]) -> list[Annotation]:
         said = {(known.field, known.term) for known in record.annotations if known.believed}

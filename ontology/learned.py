@@ -5,12 +5,13 @@ Learned from curated claims, study by study; used where an archive gives words w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from ontology.wording import squash
 from parfocal.identifiers import Curie
+from parfocal.mappings import Mapping
 
 AGREEMENT = 0.6
 """Share of the studies that must say the same."""
@@ -27,6 +28,19 @@ class Learned(Struct, frozen=True):
     def agreement(self) -> float:
         """Share of the studies that say so."""
         return self.support / self.studies
+
+
+_STUDIES = "studies: "
+
+
+def taught_by(mappings: Iterable[Mapping]) -> Mappings:
+    """Return what a file of learned mappings holds."""
+    learned = Mappings()
+    for one in mappings:
+        studies = one.comment.removeprefix(_STUDIES).split("|")
+        for study in studies if one.term is not None else ():
+            learned.learn(one.field, one.text, Curie(str(one.term)), study)
+    return learned
 
 
 class Mappings:
@@ -57,6 +71,21 @@ class Mappings:
         term = max(sorted(votes), key=lambda each: votes[each])
         found = Learned(term, votes[term], total)
         return found if found.agreement >= AGREEMENT else None
+
+    def mappings(self, label: Callable[[Curie], str]) -> Iterator[Mapping]:
+        """Yield what all studies that had a text agree on, as a mapping file keeps it."""
+        for (field, wording), said in sorted(self._said.items()):
+            total = sum(map(len, said.values()))
+            for term, studies in sorted(said.items()):
+                yield Mapping(
+                    text=wording,
+                    field=field,
+                    term=term,
+                    label=label(term),
+                    confidence=round(len(studies) / total, 3),
+                    comment=_STUDIES + "|".join(sorted(studies)),
+                    justification="semapv:BackgroundKnowledgeBasedMatching",
+                )
 
     def __len__(self) -> int:
         """Return the number of wordings known."""

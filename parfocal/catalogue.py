@@ -10,21 +10,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from parfocal import __version__, hits, registry
-from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer
+from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer, SourceView, Suggestion
+from parfocal.clusters import Clusters
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, PluginMissing, RecordNotFound, StoreError
 from parfocal.fields import FIELDS, Field
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
+from parfocal.knowledge import Knowledge, open_knowledge
 from parfocal.lock import of_projections
 from parfocal.model import Image, Record, Viewer
 from parfocal.projecting import Ancestors, project
 from parfocal.query import FacetValue, FieldIn, Match, Page, Query, Sort, Terms
-from parfocal.sameness import twins_for
+from parfocal.sameness import Sameness, twins_for
 from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
 from parfocal.terms import MemoryTermStore
@@ -32,26 +33,6 @@ from parfocal.understand import understand
 from parfocal.values import Answer, Batch, Change, Normalised, RawItem, SourceState
 
 _A_STREAMED_PAGE = 500
-
-
-class SourceView(Struct, frozen=True):
-    """A source as a viewer may know it: ``records`` counts what this viewer sees."""
-
-    name: str
-    kind: str
-    records: int
-    state: SourceState
-
-
-class Suggestion(Struct, frozen=True):
-    """A completion: ``kind`` is term or value, ``count`` the records that it would find."""
-
-    text: str
-    kind: str
-    field: str
-    term: str
-    label: str
-    count: int
 
 
 class Catalogue:
@@ -138,10 +119,16 @@ class Catalogue:
 
     @cached_property
     def annotators(self) -> tuple[Annotator, ...]:
-        """All installed annotators, on the catalogue's terms."""
+        """All installed annotators, by name, on what the catalogue knows."""
         return tuple(
-            registry.load("annotators", name)(self.terms) for name in registry.names("annotators")
+            registry.load("annotators", name)(self.knowledge)
+            for name in registry.names("annotators")
         )
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """The ontology terms with the mappings that curators decided and archives taught."""
+        return open_knowledge(self.settings, self.terms)
 
     def source(self, name: str) -> Source:
         """Make a configured source."""
@@ -153,7 +140,7 @@ class Catalogue:
         Three parts with colons between: how it is read, who may see it, what is claimed of it.
         """
         asked = source.model_dump_json(exclude={"access", "every", "raw"})
-        claimed = (self.terms.version(), *registry.names("annotators"))
+        claimed = (self.knowledge.version(), *registry.names("annotators"))
         return ":".join((_digest(__version__, asked), _digest(*source.access), _digest(*claimed)))
 
     # -------------------------------------------------------------- writing
@@ -182,9 +169,14 @@ class Catalogue:
         require_readable(self.settings.data_dir, "index", self.store, self.index)
         return self.index
 
+    def _understand(self, query: Query, viewer: Viewer) -> tuple[Query, tuple[Expansion, ...]]:
+        understood, expansions = understand(query, self.terms)
+        where = Clusters(self.store, viewer).resolved(understood.where)
+        return msgspec.structs.replace(understood, where=where), expansions
+
     def search(self, query: Query, viewer: Viewer) -> SearchAnswer:
         """Answer with a page of hits, exact totals, facets, and how the question was understood."""
-        understood, expansions = understand(query, self.terms)
+        understood, expansions = self._understand(query, viewer)
         page = self._readable_index().search(understood, viewer)
         return SearchAnswer(
             total=page.total,
@@ -198,12 +190,12 @@ class Catalogue:
 
     def count(self, query: Query, viewer: Viewer) -> int:
         """Return the exact number of hits."""
-        understood, _ = understand(query, self.terms)
+        understood, _ = self._understand(query, viewer)
         return self._readable_index().count(understood, viewer)
 
     def stream(self, query: Query, viewer: Viewer) -> Iterator[Hit]:
         """Yield every hit, in the query's order, else in order of first harvest."""
-        understood, _ = understand(query, self.terms)
+        understood, _ = self._understand(query, viewer)
         sort = understood.sort if understood.sort.by != "relevance" else Sort("id")
         after, filler = understood.after, hits.Filler(understood.where)
         while True:
@@ -218,12 +210,13 @@ class Catalogue:
 
     def _fill(self, matches: Sequence[Match], filler: hits.Filler, viewer: Viewer) -> Iterator[Hit]:
         records = self.store.get_many([match.id for match in matches])
-        ancestors = Ancestors(self.store)
+        ancestors, clusters = Ancestors(self.store), Clusters(self.store, viewer)
         for match in matches:
             record = records.get(match.id)
             if record is not None and record.access.visible_to(viewer):
                 above = hits.visible_ancestors(record, ancestors.of(record), viewer)
-                yield filler.fill(match, record, above, self.thumbnail_address(record))
+                hit = filler.fill(match, record, above, self.thumbnail_address(record))
+                yield msgspec.structs.replace(hit, cluster=clusters.holding(record, above))
 
     def thumbnail_address(self, record: Record) -> str:
         """Return where a small picture of a record is.
@@ -319,6 +312,10 @@ class Catalogue:
         claims = hits.annotations_of(record, above)
         twins = twins_for(id, self.store.namesakes(id), viewer)
         return RecordView(record, above, study, container, claims, twins)
+
+    def sameness(self, viewer: Viewer) -> Sameness:
+        """Return what is one data set in several sources, and what may be."""
+        return Clusters(self.store, viewer).everything()
 
     def children(
         self, id: RecordId, viewer: Viewer, *, after: int = 0, limit: int = 100

@@ -153,6 +153,9 @@ class OntologySettings(_Table):
 
     engine: str = Field("sqlite", description="Term store; sqlite.")
     bundled: bool = Field(True, description="Start a new term store with the tables shipped.")
+    decisions: tuple[Path, ...] = Field(
+        (), description="Mapping files (SSSOM); the first takes new decisions."
+    )
 
 
 class PublishSettings(_Table):
@@ -272,6 +275,10 @@ def _resolve(base: Path, table: dict[str, Any]) -> None:
     for place, key in ((table, "data_dir"), (table.get("publish", {}), "folder")):
         if isinstance(place, dict) and isinstance(place.get(key), str):
             place[key] = str(base / Path(place[key]).expanduser())
+    ontology = table.get("ontology", {})
+    decisions = ontology.get("decisions") if isinstance(ontology, dict) else None
+    if isinstance(decisions, list) and all(isinstance(path, str) for path in decisions):
+        ontology["decisions"] = [str(base / Path(path).expanduser()) for path in decisions]
     for source in table.get("sources", ()):
         if isinstance(source, dict) and isinstance(source.get("path"), str):
             source["path"] = str(base / Path(source["path"]).expanduser())

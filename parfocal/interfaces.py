@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from parfocal.identifiers import Curie, RecordId
-from parfocal.identity import Identity
+from parfocal.identity import NameStore
 from parfocal.model import Annotation, Record, Viewer
 from parfocal.query import Page, Query
 from parfocal.raw_store import RawStore
@@ -161,17 +161,20 @@ class TermStore(Protocol):
 
 
 class Annotator(Protocol):
-    """Claims what a record's texts mean; pure. Made with ``cls(terms)``."""
+    """Claims what a record's texts mean; pure. Made with ``cls(knowledge)``."""
 
-    def annotate(self, record: Record) -> Iterable[Annotation]:
-        """Yield claims that the record does not carry yet."""
+    def annotate(self, record: Record) -> tuple[Annotation, ...]:
+        """Return the record's annotations with more claims, or with other trust in some of them.
+
+        Where there is nothing to say, that is the record's own tuple. The texts are never changed.
+        """
         ...
 
 
 # ------------------------------------------------------------------ store
 
 
-class RecordStore(RawStore, Protocol):
+class RecordStore(NameStore, RawStore, Protocol):
     """The truth: raw items, records, change log, cursors, problems and journals.
 
     Sync, one writer.
@@ -253,25 +256,6 @@ class RecordStore(RawStore, Protocol):
 
     def records(self, *, after: int = 0, source: str = "", limit: int = 1000) -> list[Change]:
         """Return live records by seq, from after a seq."""
-        ...
-
-    def identities(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Identity]]:
-        """Return what studies and containers are called, with their seqs, from after a seq."""
-        ...
-
-    def namesakes(self, id: RecordId) -> tuple[Identity, ...]:
-        """Return the identities connected with a record's by shared names, with its own.
-
-        Access is the caller's affair.
-        """
-        ...
-
-    def named(self, name: str) -> tuple[Identity, ...]:
-        """Return the identities connected with a name of :mod:`parfocal.accessions`."""
-        ...
-
-    def identified(self) -> int:
-        """Return a number that changes whenever an identity does."""
         ...
 
     def sources(self) -> tuple[SourceState, ...]:

@@ -55,6 +55,12 @@ class KeyValue(Part, frozen=True):
     namespace: Annotated[str, means("Namespace of the pair.", "ome:Namespace")] = ""
 
 
+CONTRADICTED = "contradicted"
+"""Method of a curator's claim whose text says something else; the pipeline reports it."""
+PROPOSED = "proposed"
+"""Method of a claim that waits for a curator; no search finds it."""
+
+
 class Annotation(Part, frozen=True):
     """A claim that a text of the record means an ontology term; it stands beside the text."""
 

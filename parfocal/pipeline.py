@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import date
 from functools import partial
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from parfocal.errors import ConfigError, ParfocalError, SourceError
 from parfocal.interfaces import Annotator, RecordStore, Source, SupportsSince
-from parfocal.model import Access, Record
+from parfocal.model import CONTRADICTED, Access, Record
 from parfocal.values import (
     LIMITED,
     Batch,
@@ -59,11 +60,32 @@ def narrowed(record: Record, groups: Sequence[str]) -> Record:
 
 
 def annotated(record: Record, annotators: Sequence[Annotator]) -> Record:
-    """Return the record with the annotators' claims behind its own."""
-    claims = tuple(claim for annotator in annotators for claim in annotator.annotate(record))
-    if not claims:
-        return record
-    return msgspec.structs.replace(record, annotations=record.annotations + claims)
+    """Return the record with what the annotators claim, one after the other."""
+    for annotator in annotators:
+        claims = annotator.annotate(record)
+        if claims is not record.annotations:
+            record = msgspec.structs.replace(record, annotations=claims)
+    return record
+
+
+def contradictions(item: str, records: Sequence[Record]) -> Iterator[Problem]:
+    """Yield a warning that lists accessions whose texts say something else."""
+    found = Counter(
+        (claim.text, claim.term, claim.label)
+        for record in records
+        for claim in record.annotations
+        if claim.method == CONTRADICTED
+    )
+    if found:
+        shown = "; ".join(
+            f"{text!r} as {term} ({label})" for (text, term, label), _ in found.most_common(5)
+        )
+        yield Problem(
+            item,
+            f"{found.total()} accessions contradict the texts beside them, like {shown}",
+            hint="correct them in the archive; until then only within: finds them",
+            severity="warning",
+        )
 
 
 def normalise(
@@ -83,6 +105,7 @@ def normalise(
         return Normalised(
             item, (), (*problems, Problem(item.key, f"cannot be read: {error}", hint=hint))
         )
+    problems += contradictions(item.key, records)
     return Normalised(item, tuple(records), tuple(problems))
 
 

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from ontology.annotate import ValueAnnotator
+from parfocal.knowledge import Knowledge
 from parfocal.terms import MemoryTermStore
 from parfocal.testing.annotators import AnnotatorContract, well
 from parfocal.testing.terms import TAXA, term
@@ -15,7 +16,7 @@ class TestValueAnnotator(AnnotatorContract):
 
 
 def annotate(terms, *pairs):
-    return tuple(ValueAnnotator(MemoryTermStore(terms)).annotate(well(*pairs)))
+    return tuple(ValueAnnotator(Knowledge(MemoryTermStore(terms))).annotate(well(*pairs)))
 
 
 def test_says_how_it_knows():
@@ -71,7 +72,7 @@ def test_keys_of_keyword_fields_are_left_alone():
 
 def test_memory_stays_bounded(monkeypatch):
     monkeypatch.setattr("ontology.annotate._MOST_VALUES", 10)
-    annotator = ValueAnnotator(MemoryTermStore(TAXA))
+    annotator = ValueAnnotator(Knowledge(MemoryTermStore(TAXA)))
     for number in range(100):
         annotator.annotate(well(("Organism", f"thing {number}")))
         assert len(annotator._known) <= 10
@@ -79,7 +80,7 @@ def test_memory_stays_bounded(monkeypatch):
 
 
 def test_known_texts_cost_nearly_nothing():
-    annotator = ValueAnnotator(MemoryTermStore(TAXA))
+    annotator = ValueAnnotator(Knowledge(MemoryTermStore(TAXA)))
     pairs = [("Organism", "human"), ("Cell Line", "HeLa")]
     record = well(*pairs, *((f"Key {n}", f"value {n}") for n in range(18)))
     annotator.annotate(record)

@@ -113,7 +113,8 @@ def test_access_of_the_source_only_narrows():
 def test_claims_stand_behind_the_records_own():
     class One:
         def annotate(self, record):
-            yield Annotation("organism", "x", "A:1", "x", "label", 0.9, "test")
+            one = Annotation("organism", "x", "A:1", "x", "label", 0.9, "test")
+            return (*record.annotations, one)
 
     assert len(annotated(dataset("a"), [One(), One()]).annotations) == 2
 
