@@ -102,6 +102,8 @@ class Fault:
         """Count a request, and tell whether it is to fail."""
         if self.path not in asked.place:
             return False
+        if asked.method == "HEAD" and self.kind == "truncated":
+            return False  # there is no body to cut
         self.seen += 1
         return self.after < self.seen <= self.after + self.times
 
@@ -155,9 +157,10 @@ class _Server:
                 return _refusal(fault.kind, request)
             given = self._archive.answer(asked)
             if fault and (given.content or fault.kind == "skew"):
-                fault.struck += 1
+                # Of a refusal only the status matters, not whether its words are whole.
+                fault.struck += given.status < 300
                 return await _spoilt(fault.kind, request, given)
-            loopback.sent += len(given.content)
+            loopback.sent += len(given.content) if asked.method != "HEAD" else 0
             return _response(given)
         finally:
             self._now -= 1
