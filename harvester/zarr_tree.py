@@ -102,6 +102,12 @@ class Opened(Struct, frozen=True):
     kind: str
     documents: dict[str, bytes]
 
+    @property
+    def is_array(self) -> bool:
+        """Whether it is no group at all, but an array with its chunks below it."""
+        document = self.documents.get("zarr.json")
+        return document is not None and ngff.parse(document, "").get("node_type") == "array"
+
 
 def checked(path: str) -> str:
     """Return a path that a document gives, if it stays within its group; else SourceMalformed."""

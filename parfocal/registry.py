@@ -30,6 +30,7 @@ _EXTRA_OF_MODULE = {
     "rocrate": "publish",
     "datacite": "publish",
     "apscheduler": "schedule",
+    "pyarrow": "s3",
 }
 
 

@@ -1,0 +1,263 @@
+"""Reads OME-Zarr groups from servers: what :mod:`harvester.zarr_tree` says, several at once.
+
+The stamp of a group tells every object that was asked for it with its ETag, also those that were
+not there. When all of them are as they were (asked by HEAD), nothing is read again. The stamp of a
+plate tells its wells and their images, so that an unchanged plate is not read to find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harvester import zarr_tree
+from harvester.ahead import gathered, in_order
+from harvester.s3_bucket import Objects
+from harvester.zarr_tree import Group, Opened, PlateGroup, Reading, Spot, checked
+from parfocal.errors import SourceError, SourceMalformed, SourceRefused
+from parfocal.values import Problem
+
+T = TypeVar("T")
+_NO_ETAG = "?"
+
+
+class GroupStamp(Struct, frozen=True, array_like=True, tag="group"):
+    """What an image or collection was: the ETags of its objects, and where it stood."""
+
+    asked: dict[str, str]
+    spot: Spot = Spot()
+    salt: str = ""
+
+
+class WellStamp(Struct, frozen=True, array_like=True):
+    """What a well was: path, name, the ETags of its document, the paths of its images."""
+
+    path: str
+    name: str
+    asked: dict[str, str] = {}
+    images: tuple[str, ...] = ()
+
+
+class PlateStamp(Struct, frozen=True, array_like=True, tag="plate"):
+    """What a plate was, and its wells."""
+
+    asked: dict[str, str]
+    spot: Spot
+    salt: str = ""
+    wells: tuple[WellStamp, ...] = ()
+
+
+class Part(Struct, frozen=True):
+    """A plate, image or collection at a path; ``group`` None: it is as it was."""
+
+    path: str
+    group: Group | PlateGroup | None
+    stamp: str
+
+
+class Wells(Struct, frozen=True):
+    """A plate of which only its own documents are known yet, or a well that lies alone."""
+
+    path: str
+    plate: PlateGroup | None
+    stamp: PlateStamp
+
+
+Found = Part | Problem
+
+
+class _Reader:
+    """Asks for what readings want, and notes the ETag of each object."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.asked: dict[str, str] = {}
+
+    async def _read(self, most: int, path: str) -> bytes | None:
+        got = await self._objects.get(path, most)
+        self.asked[path] = "" if got is None else got.etag or _NO_ETAG
+        return None if got is None else got.content
+
+    async def follow(self, reading: Reading[T]) -> T:
+        """Carry a reading out; what it wants at one time is asked at one time."""
+        try:
+            wanted = next(reading)
+            while True:
+                read = partial(self._read, wanted.most)
+                if len(wanted.paths) == 1:
+                    contents = [await read(wanted.paths[0])]
+                else:
+                    contents = await gathered(map(read, wanted.paths))
+                wanted = reading.send(contents)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def _written(stamp: GroupStamp | PlateStamp) -> str:
+    """A stamp as text; "" when a server gives nothing to tell changes by."""
+    held = [stamp.asked, *(well.asked for well in getattr(stamp, "wells", ()))]
+    if any(_NO_ETAG in asked.values() for asked in held):
+        return ""
+    return msgspec.json.encode(stamp, order="sorted").decode()
+
+
+_stamps: msgspec.json.Decoder[GroupStamp | PlateStamp] = msgspec.json.Decoder(
+    GroupStamp | PlateStamp
+)
+
+
+def _read_stamp(text: str) -> GroupStamp | PlateStamp | None:
+    try:
+        return _stamps.decode(text) if text else None
+    except msgspec.DecodeError:
+        return None
+
+
+def problem_of(path: str, error: SourceError) -> Problem:
+    """Return the problem of a part that could not be read."""
+    where = "" if error.where == path else error.where
+    return Problem(path, error.message, where, error.hint)
+
+
+class Groups:
+    """Reads the groups of one server. ``salt`` stands for all else that goes into an item."""
+
+    def __init__(
+        self, objects: Objects, stamp: Callable[[str], str], at_once: int, salt: str = ""
+    ) -> None:
+        self._objects = objects
+        self._stamp = stamp
+        self._at_once = at_once
+        self._salt = salt
+
+    async def look(self, path: str) -> Part | Wells | Opened:
+        """Read the group at a path, but not the wells of a plate.
+
+        What holds no OME metadata is returned as it was opened. Raises SourceError.
+        """
+        known = self._stamp(path)
+        stamp = _read_stamp(known)
+        if stamp is not None and await self._same(stamp.asked, stamp.salt):
+            if isinstance(stamp, PlateStamp):
+                return Wells(path, None, stamp)
+            return Part(path, None, known)
+        reader = _Reader(self._objects)
+        return await self._read(reader, await reader.follow(zarr_tree.open_group(path)))
+
+    async def _read(self, reader: _Reader, opened: Opened) -> Part | Wells | Opened:
+        newer = "zarr.json" in opened.documents
+        if opened.kind == "plate":
+            plate, facts = await reader.follow(zarr_tree.read_plate(opened))
+            wells = tuple(WellStamp(w.path, w.name) for w in dict.fromkeys(facts.wells))
+            spot = Spot(plate=facts.name, plate_path=opened.path, newer=newer)
+            return Wells(opened.path, plate, PlateStamp(reader.asked, spot, self._salt, wells))
+        if opened.kind == "well":
+            alone = (WellStamp("", ""),)
+            return Wells(opened.path, None, PlateStamp({}, Spot(newer=newer), self._salt, alone))
+        if not opened.kind:
+            return opened
+        read = zarr_tree.read_image if opened.kind == "image" else zarr_tree.read_collection
+        group = await reader.follow(read(opened))
+        return Part(opened.path, group, _written(GroupStamp(reader.asked, Spot(), self._salt)))
+
+    async def _same(self, asked: dict[str, str], salt: str) -> bool:
+        """Whether all objects are as they were; one that cannot be asked counts as changed."""
+        if salt != self._salt:
+            return False
+        try:
+            now = await gathered(self._objects.stamp(path) for path in asked)
+        except SourceRefused:
+            return False
+        states = ["" if etag is None else etag or _NO_ETAG for etag in now]
+        return states == list(asked.values())
+
+    # ------------------------------------------------------------------ wells
+
+    async def parts(self, held: Wells, after: str = "") -> AsyncIterator[Found]:
+        """Yield a plate and the images of its wells, from after one of their paths."""
+        bad: list[Problem] = []
+        wells: list[WellStamp] = []
+        waiting = _from(held, after)
+        async for well in in_order(partial(self._well, held), waiting, self._at_once):
+            if isinstance(well, Problem):
+                bad.append(well)
+            else:
+                wells.append(well)
+        if held.stamp.asked and not after:
+            yield await self._plate(held, replace(held.stamp, wells=tuple(wells)), complete=not bad)
+        for problem in bad:
+            yield problem
+        places = _places(held, wells, after)
+        async for part in in_order(self._field, places, self._at_once):
+            yield part
+
+    async def _plate(self, held: Wells, stamp: PlateStamp, *, complete: bool) -> Part:
+        """The plate itself; one with a well that cannot be read gets no stamp."""
+        if held.plate is None and stamp == held.stamp:
+            return Part(held.path, None, _written(stamp))
+        plate = held.plate
+        if plate is None:
+            reader = _Reader(self._objects)
+            opened = await reader.follow(zarr_tree.open_group(held.path))
+            plate, _ = await reader.follow(zarr_tree.read_plate(opened))
+        return Part(held.path, plate, _written(stamp) if complete else "")
+
+    async def _well(self, held: Wells, well: WellStamp) -> WellStamp | Problem:
+        if well.asked and await self._same(well.asked, self._salt):
+            return well
+        path = f"{held.path}/{well.path}" if well.path else held.path
+        reader = _Reader(self._objects)
+        try:
+            if well.path:
+                checked(well.path)
+            images = await reader.follow(zarr_tree.read_well(path, held.stamp.spot.newer))
+        except (SourceMalformed, SourceRefused) as error:
+            return problem_of(path[:400], error)
+        return WellStamp(well.path, well.name, reader.asked, images)
+
+    async def _field(self, place: tuple[str, str, Spot]) -> Found:
+        well, image, spot = place
+        path = f"{well}/{image}"
+        known = self._stamp(path)
+        stamp = _read_stamp(known)
+        reader = _Reader(self._objects)
+        try:
+            checked(image)
+            if stamp and stamp.spot == spot and await self._same(stamp.asked, stamp.salt):
+                return Part(path, None, known)
+            group = await reader.follow(zarr_tree.read_field(path, spot))
+        except (SourceMalformed, SourceRefused) as error:
+            return problem_of(path[:400], error)
+        return Part(path, group, _written(GroupStamp(reader.asked, spot, self._salt)))
+
+
+def _from(held: Wells, after: str) -> list[WellStamp]:
+    """The wells of a plate from the one on in which a path lies."""
+    wells = list(held.stamp.wells)
+    for number, well in enumerate(wells):
+        if after.startswith(f"{held.path}/{well.path}/"):
+            return wells[number:]
+    return wells
+
+
+def _places(held: Wells, wells: list[WellStamp], after: str) -> list[tuple[str, str, Spot]]:
+    """Path of the well, path of the image within it and spot of each image after a path."""
+    places = [
+        (
+            f"{held.path}/{well.path}" if well.path else held.path,
+            image,
+            replace(held.stamp.spot, well=well.name),
+        )
+        for well in wells
+        for image in well.images
+    ]
+    for number, (path, image, _) in enumerate(places):
+        if after == f"{path}/{image}":
+            return places[number + 1 :]
+    return places

@@ -1,0 +1,136 @@
+"""Turns the raw items of object stores and lists of Zarr addresses into records; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from harvester import lab_items
+from harvester.lab_items import FileItem, GroupItem, Item, PlateItem, StudyItem
+from harvester.lab_records import Maker
+from harvester.licences import spdx
+from harvester.s3_items import RemoteItem, unpack
+from harvester.s3_options import S3Options
+from harvester.zarr_crate import claims_of, study_in, with_study
+from harvester.zarr_tree import CRATE
+from parfocal.errors import SourceMalformed
+from parfocal.model import Annotation, Dataset, Image, KeyValue, Link, Record
+from parfocal.values import Problem, RawItem
+
+VIZARR = "https://hms-dbmi.github.io/vizarr/?source="
+VALIDATOR = "https://ome.github.io/ome-ngff-validator/?source="
+_ROOT_MARK = "#files"
+_ROW_TERMS = {
+    "organismid": ("organism", "Organism"),
+    "fbbiid": ("imaging_method", "Imaging Method"),
+}
+_ROW_FIELDS = frozenset({"name", "description", "license", "licence", "origin"})
+
+
+class RemoteMaker:
+    """Makes the records of one source."""
+
+    def __init__(self, source: str, options: S3Options) -> None:
+        self._maker = Maker(source)
+        self._options = options
+        self._bucket = options.bucket_address() if options.bucket else ""
+
+    def records(self, raw: RawItem) -> Iterator[Record | Problem]:
+        """Yield the records of one raw item, parents first."""
+        held = unpack(raw)
+        if not held.lab:
+            return
+        item = lab_items.unpack(RawItem(raw.key, held.lab))
+        for made in self._maker.records(item):
+            if isinstance(made, Problem):
+                yield made
+            else:
+                yield from self._complete(made, item, held)
+
+    def _complete(self, record: Record, item: Item, held: RemoteItem) -> Iterator[Record | Problem]:
+        record = self._placed(record, item, held.root)
+        if not _is_whole(record, item):
+            yield record
+            return
+        crate = _crate_of(item)
+        if crate:
+            try:
+                record = with_study(record, study_in(crate, record))
+            except SourceMalformed as error:
+                where = f"{record.provenance.native_id}/{CRATE}"
+                yield Problem(where, error.message, error.where, severity="warning")
+        yield with_study(record, _study_of_row(record, held.row)) if held.row else record
+
+    # ------------------------------------------------------------------ addresses
+
+    def _placed(self, record: Record, item: Item, root: str) -> Record:
+        """The record with addresses instead of paths, and links to them."""
+        path = record.location if isinstance(record, Image) else record.provenance.url
+        path = "" if path.endswith(_ROOT_MARK) else path
+        web = root + quote(path, safe="/~:") if root else f"{self._bucket}/{quote(path, safe='/~')}"
+        place = web if root else f"s3://{self._options.bucket}/{path}"
+        is_folder = not isinstance(item, FileItem | GroupItem | PlateItem)
+        if is_folder:
+            place = path if root else place.rstrip("/") + "/"
+        provenance = replace(record.provenance, url=place)
+        made = replace(record, provenance=provenance)
+        if isinstance(made, Image):
+            made = replace(made, location=place)
+        if is_folder:
+            return made
+        return replace(made, links=(*made.links, *self._links(web, item)))
+
+    def _links(self, web: str, item: Item) -> Iterator[Link]:
+        yield Link(web, "Data", "data")
+        if isinstance(item, GroupItem | PlateItem) and self._options.access_key is None:
+            source = quote(web, safe="/:~")
+            yield Link(VIZARR + source, "Vizarr", "viewer")
+            yield Link(VALIDATOR + source, "OME-NGFF validator", "viewer")
+
+
+def _crate_of(item: Item) -> bytes:
+    if isinstance(item, GroupItem):
+        return item.group.documents.get(CRATE, b"")
+    return item.plate.documents.get(CRATE, b"") if isinstance(item, PlateItem) else b""
+
+
+def _is_whole(record: Record, item: Item) -> bool:
+    """Whether a record stands for all of a group, and not for one image of a collection."""
+    if isinstance(item, StudyItem) or not isinstance(item, GroupItem):
+        return True
+    return len(item.group.images) == 1 or isinstance(record, Dataset)
+
+
+# ------------------------------------------------------------------ rows of lists
+
+
+def _study_of_row(record: Record, row: tuple[tuple[str, str], ...]) -> Dataset:
+    """What a row of a list says, as a study: known columns as fields, others as key-values."""
+    columns = {key.strip().lower(): value for key, value in reversed(row)}
+    pairs: list[KeyValue] = []
+    claims: list[Annotation] = []
+    for key, value in row:
+        known = _ROW_TERMS.get(key.strip().lower())
+        if known:
+            pair, more = claims_of(*known, value, by="list")
+            pairs.append(pair)
+            claims += more
+        elif key.strip().lower() not in _ROW_FIELDS:
+            pairs.append(KeyValue(key, value))
+    origin = columns.get("origin", "")
+    links = (Link(origin, "Origin", "landing"),) if origin.startswith(("http:", "https:")) else ()
+    if origin and not links:
+        pairs.append(KeyValue("origin", origin))
+    licence = columns.get("license") or columns.get("licence", "")
+    return Dataset(
+        id=record.id,
+        title=columns.get("name", ""),
+        description=columns.get("description", ""),
+        provenance=record.provenance,
+        key_values=tuple(pairs),
+        annotations=tuple(claims),
+        links=links,
+        licence=spdx(licence) if licence else "",
+    )

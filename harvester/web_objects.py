@@ -1,0 +1,72 @@
+"""Files of any web server as objects: whole, in parts, and their stamps.
+
+Paths begin with the host. Addresses come from lists, so that :class:`~harvester.http.Http` decides
+which may be asked.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import quote
+
+from harvester.answers import Answer
+from harvester.http import Http
+from harvester.s3_bucket import Got, Stored, check_key, check_part, check_whole_object, etag_of
+from parfocal.errors import SourceMalformed, SourceRefused
+
+_ABSENT = (404, 410)
+_EXPECTED = (200, 403, *_ABSENT)
+
+
+class WebObjects:
+    """Objects below ``https://`` or ``http://``."""
+
+    def __init__(self, http: Http, root: str) -> None:
+        self._http = http
+        self._root = root
+
+    def address(self, path: str) -> str:
+        """Return the address of a path."""
+        return self._root + quote(check_key(path), safe="/~:")
+
+    async def get(self, path: str, most: int) -> Got | None:
+        """Return a whole file; None when there is none.
+
+        403 is that of a store that does not tell strangers what is missing.
+        """
+
+        def check(answer: Answer) -> None:
+            if answer.status == 200:
+                check_whole_object(path, answer)
+
+        address = self.address(path)
+        answer = await self._http.get(address, expect=_EXPECTED, limit=most, check=check)
+        return Got(answer.content, etag_of(answer)) if answer.status == 200 else None
+
+    async def stamp(self, path: str) -> str | None:
+        """Return a file's ETag or time; None when there is none."""
+        answer = await self._http.head(self.address(path), expect=_EXPECTED)
+        return etag_of(answer) if answer.status == 200 else None
+
+    async def stored(self, path: str) -> Stored:
+        """Return size and ETag of a file; SourceRefused when there is none."""
+        answer = await self._http.head(self.address(path), expect=_EXPECTED)
+        if answer.status != 200:
+            raise SourceRefused(f"is not there (answered {answer.status})", where=path)
+        length = answer.headers.get("content-length", "")
+        if not length.isdecimal():
+            raise SourceMalformed("the server does not tell how large the file is", where=path)
+        return Stored(path, int(length), etag_of(answer))
+
+    async def part(self, path: str, start: int, length: int, etag: str) -> bytes:
+        """Return bytes of a file, which must still be the one with an ETag."""
+        answer = await self._http.get(
+            self.address(path),
+            headers={"Range": f"bytes={start}-{start + length - 1}"},
+            expect=(206,),
+            limit=length,
+            check=partial(check_part, start, length),
+        )
+        if etag and etag_of(answer) not in ("", etag):
+            raise SourceMalformed("changed while it was read; the next harvest reads it")
+        return answer.content
