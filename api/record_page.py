@@ -19,7 +19,7 @@ from api.words import TIMES, quantity, title_of
 from parfocal.answers import HitAnnotation, RecordView
 from parfocal.identifiers import native_of, record_iri, source_of
 from parfocal.jsonld import to_jsonld
-from parfocal.model import Dataset, Image, Record
+from parfocal.model import Dataset, Evidence, Image, Record
 from parfocal.values import Change
 
 CHILDREN_SHOWN = 36
@@ -171,6 +171,19 @@ def _core(record: Record) -> Record:
     )
 
 
+class Same(Struct, frozen=True):
+    """The same data in another source, with the evidence."""
+
+    record: Record
+    evidence: tuple[Evidence, ...]
+
+
+def _same(view: RecordView) -> list[Same]:
+    found = catalogue().store.get_many([twin.record for twin in view.twins])
+    pairs = [(found[twin.record], twin) for twin in view.twins if twin.record in found]
+    return [Same(one, twin.evidence) for one, twin in pairs if one.access.visible_to(viewer())]
+
+
 def _search_inside(record: Record) -> str:
     """Return the address of a search within this record."""
     if not isinstance(record, Dataset):
@@ -206,8 +219,10 @@ def record_page(view: RecordView, alternates: list[tuple[str, str, str]]) -> str
         links=safe_links(record.links),
         citation=_citation(view),
         alternates=alternates,
-        json_ld=_json_ld(record),
+        json_ld=_json_ld(view.told(base_url())),
         inside=_search_inside(record),
+        same=_same(view),
+        same_search="/?" + urlencode({"filter": f"cluster:{record.id}"}),
         iri=record_iri(record.id, base_url()),
         **values,
     )

@@ -115,6 +115,7 @@ def _hit() -> Schema:
             "links": many(ref("HitLink")),
             "images": {"type": ["integer", "null"], "minimum": 0},
             "best": MAYBE_TEXT,
+            "cluster": TEXT,
         }
     )
 

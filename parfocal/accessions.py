@@ -25,7 +25,7 @@ _SHORT = re.compile(
 )
 _PAGES = (
     (
-        re.compile(r"idr\.openmicroscopy\.org/(?:study/|search/\?query=name:)(idr\d{4})[\w-]*"),
+        re.compile(r"idr\.openmicroscopy\.org/(?:study/|search\?query=name:)(idr\d{4})[\w-]*"),
         "idr:{}",
     ),
     (
@@ -98,12 +98,13 @@ def address(url: str) -> str:
     if doi:
         return doi
     path = unquote(parts.path).rstrip("/")
-    plain = f"{host}{port}{path}" + (f"?{urlencode(sorted(asked), safe=':/')}" if asked else "")
+    page = f"{host}{port}{path}"
+    whole = page + (f"?{urlencode(sorted(asked), safe=':/')}" if asked else "")
     for pattern, name in _PAGES:
-        found = pattern.fullmatch(plain.lower())
+        found = pattern.fullmatch(whole.lower()) or pattern.fullmatch(page.lower())
         if found:
             return name.format(found[1])
-    return f"url:{plain}" if path or asked else ""
+    return f"url:{whole}" if path or asked else ""
 
 
 def _doi_of(host: str, path: str, asked: dict[str, str]) -> str:

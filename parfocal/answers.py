@@ -8,6 +8,7 @@ from parfocal.identifiers import RecordId
 from parfocal.model import Annotation, Dataset, Level, Link, Record, Twin
 from parfocal.query import Clause, FacetValue
 from parfocal.sameness import with_twins
+from parfocal.values import SourceState
 
 
 class Reason(Struct, frozen=True):
@@ -48,7 +49,11 @@ class Place(Struct, frozen=True):
 
 
 class Hit(Struct, frozen=True):
-    """One hit. ``snippet`` is plain text; ``marks`` are (start, end) of matched words within it."""
+    """One hit.
+
+    ``snippet`` is plain text; ``marks`` are (start, end) of matched words within it. ``cluster``
+    is the same for what is one data set in several sources.
+    """
 
     id: RecordId
     type: str
@@ -67,6 +72,27 @@ class Hit(Struct, frozen=True):
     score: float = 0.0
     images: int | None = None
     best: RecordId | None = None
+    cluster: str = ""
+
+
+class SourceView(Struct, frozen=True):
+    """A source as a viewer may know it: ``records`` counts what this viewer sees."""
+
+    name: str
+    kind: str
+    records: int
+    state: SourceState
+
+
+class Suggestion(Struct, frozen=True):
+    """A completion: ``kind`` is term or value, ``count`` the records that it would find."""
+
+    text: str
+    kind: str
+    field: str
+    term: str
+    label: str
+    count: int
 
 
 class Expansion(Struct, frozen=True):

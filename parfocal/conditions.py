@@ -32,6 +32,7 @@ Understood = tuple[Clause, tuple[Expansion, ...]]
 _OPEN = ("*", "")
 _MEASURE = re.compile(r"([-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(\D*)")
 _PLACES = ("study", "container")
+_WHOLE = "cluster"
 _NATIVE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}:(\S.*)", re.DOTALL)
 _EXAMPLES = {"number": "1024", "length": "0.2um", "date": "2019 or 2019-03-24"}
 
@@ -45,6 +46,8 @@ def understand_field(asked: FieldMatch, terms: TermStore, expand: Expand) -> Und
         _refuse(asked, "", f"{field.name} {asked.op} needs a value", f"write {field.name}:VALUE")
     if field.type in ("number", "length", "date"):
         return _ordered(asked, field), ()
+    if field.name == _WHOLE and asked.op not in ("is", "in", "not_in"):
+        _refuse(asked, asked.values[0], "a cluster has a whole name", f"write {_WHOLE}:NAME")
     if asked.op == "contains":
         found = tuple(FieldContains(field.name, fold(value)) for value in asked.values)
         return found[0] if len(found) == 1 else AnyOf(found), ()
@@ -95,6 +98,8 @@ def _bare_curie(value: str) -> tuple[Curie, ...]:
 def _texts(field: Field, value: str) -> tuple[str, ...]:
     """Return the ways in which records may hold a value of a text field."""
     folded = fold(value)
+    if field.name == _WHOLE:
+        return (value.strip(),)
     if field.name in _PLACES:
         native = _NATIVE.fullmatch(value.strip())
         return (folded, fold(native.group(1))) if native else (folded,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -66,6 +66,22 @@ class Identity(Struct, frozen=True, array_like=True):
             if name.role == "own" and archive not in NO_ARCHIVE:
                 found.setdefault(archive, []).append(name.value)
         return {archive: " ".join(sorted(set(values))) for archive, values in found.items()}
+
+
+class NameStore(Protocol):
+    """What a store knows of the names of studies and containers; access is the caller's affair."""
+
+    def identities(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Identity]]:
+        """Return identities with their seqs, from after a seq."""
+        ...
+
+    def namesakes(self, id: RecordId) -> tuple[Identity, ...]:
+        """Return the identities connected with a record's by shared names, with its own."""
+        ...
+
+    def named(self, name: str) -> tuple[Identity, ...]:
+        """Return the identities connected with a name of :mod:`parfocal.accessions`."""
+        ...
 
 
 def identity_of(record: Dataset) -> Identity | None:

@@ -169,6 +169,13 @@ class FieldExists(_Clause, frozen=True, tag="field_exists"):
     field: str
 
 
+class LiesIn(_Clause, frozen=True, tag="lies_in"):
+    """One of these studies and containers, or what lies in one: those of a cluster."""
+
+    asked: str
+    ids: tuple[RecordId, ...]
+
+
 Clause = (
     Everything
     | All
@@ -186,6 +193,7 @@ Clause = (
     | FieldContains
     | FieldRange
     | FieldExists
+    | LiesIn
 )
 
 

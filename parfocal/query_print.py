@@ -17,6 +17,7 @@ from parfocal.query import (
     FieldMatch,
     FieldRange,
     KeyMatch,
+    LiesIn,
     Not,
     Phrase,
     Query,
@@ -110,6 +111,8 @@ def _leaf(clause: Clause) -> str:
             return f"{field}:{_condition('in', tuple(texts) or ((label,) if label else terms))}"
         case FieldContains(field, text):
             return f"{field}:~{_value(text)}"
+        case LiesIn(asked):
+            return f"cluster:{_value(asked) if asked != OPEN_END else asked}"
         case FieldExists(field):
             return f"{field}:*"
         case FieldRange():

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from parfocal.accessions import archive_of
-from parfocal.identifiers import RecordId, record_iri
+from parfocal.identifiers import RecordId, record_iri, source_of
 from parfocal.identity import Identity, Name
 from parfocal.model import Dataset, Evidence, Record, Twin, Viewer
 
@@ -46,6 +46,18 @@ class Sameness(Struct, frozen=True):
     def cluster_of(self, id: RecordId) -> tuple[RecordId, ...]:
         """Return the cluster that holds a record, smallest identifier first; at least itself."""
         return next((cluster for cluster in self.clusters if id in cluster), (id,))
+
+    def of_source(self, source: str) -> Sameness:
+        """Return what concerns records of a source; everything for ""."""
+        if not source:
+            return self
+        return Sameness(
+            tuple(c for c in self.clusters if source in map(source_of, c)),
+            *(
+                tuple(p for p in pairs if source in (source_of(p.one), source_of(p.other)))
+                for pairs in (self.merges, self.proposals)
+            ),
+        )
 
     def twins_of(self, id: RecordId) -> tuple[Twin, ...]:
         """Return the other records of a record's cluster, each with the evidence."""
@@ -233,9 +245,10 @@ class _Decision:
         self.refused += [(merge, text) for merge in merges if (text := against[merge[0].id])]
         return [merge for merge in merges if not against[merge[0].id]]
 
-    def two(self, merge: _Merge) -> bool:
-        """Whether two records are certainly not one data set."""
-        return bool(_why_not((merge[0].id, merge[1].id), self.known))
+    def undecided(self, merge: _Merge) -> bool:
+        """Whether people may decide: two records neither of one cluster nor certainly two."""
+        one, other = merge[0].id, merge[1].id
+        return other not in self.groups.of(one) and not _why_not((one, other), self.known)
 
     def _joined(self, merges: Iterable[_Merge]) -> _Groups:
         joined = self.groups.copy()
@@ -253,18 +266,11 @@ def compare(identities: Iterable[Identity]) -> Sameness:
     doubtful = [merge for merge in found if merge not in sure]
     for kinds in _LEVELS:
         decision.add([merge for merge in sure if merge[2].kind in kinds])
-    weak = [(merge, "") for merge in (*doubtful, *_proposed(every)) if not decision.two(merge)]
+    left = [*decision.refused, *((merge, "") for merge in (*doubtful, *_proposed(every)))]
     return Sameness(
         tuple(sorted(tuple(sorted(group)) for group in decision.groups.all())),
         tuple(_pairs((merge, "") for merge in decision.merged)),
-        tuple(_undecided([*decision.refused, *weak], decision.groups)),
-    )
-
-
-def _undecided(found: Sequence[tuple[_Merge, str]], groups: _Groups) -> Iterator[Pair]:
-    """Yield what is left to people: pairs that are not in one cluster anyway."""
-    return _pairs(
-        (merge, against) for merge, against in found if merge[1].id not in groups.of(merge[0].id)
+        tuple(_pairs(pair for pair in left if decision.undecided(pair[0]))),
     )
 
 

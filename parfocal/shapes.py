@@ -49,6 +49,7 @@ def hit(found: Hit) -> dict[str, Any]:
         "links": [{"url": i.url, "label": i.label, "kind": i.kind} for i in found.record.links],
         "images": found.images,
         "best": found.best,
+        "cluster": found.cluster,
     }
 
 

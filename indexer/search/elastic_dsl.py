@@ -26,6 +26,7 @@ from parfocal.query import (
     FieldIn,
     FieldRange,
     KeyMatch,
+    LiesIn,
     Not,
     Phrase,
     Terms,
@@ -202,6 +203,8 @@ def _condition(clause: Clause) -> Dsl:
             return _range(clause)
         case FieldExists():
             return {"term": {"field": clause.field}}
+        case LiesIn():
+            return either(terms(each, clause.ids) for each in ("study_key", "container_key"))
     raise AssertionError(clause)
 
 

@@ -31,6 +31,7 @@ from parfocal.query import (
     FieldIn,
     FieldRange,
     KeyMatch,
+    LiesIn,
     Not,
     Page,
     Phrase,
@@ -170,6 +171,8 @@ def _matches(held: _Held, clause: Clause) -> bool:
             return _in_range(held, clause)
         case FieldExists():
             return _field_exists(held, clause)
+        case LiesIn():
+            return not {*held.doc.studies, *held.doc.containers}.isdisjoint(clause.ids)
     raise AssertionError(clause)
 
 

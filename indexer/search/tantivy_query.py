@@ -35,6 +35,7 @@ from parfocal.query import (
     FieldIn,
     FieldRange,
     KeyMatch,
+    LiesIn,
     Not,
     Phrase,
     Terms,
@@ -147,6 +148,9 @@ class Compiler:
                 return self._range(clause)
             case FieldExists():
                 return self.term("field", clause.field)
+            case LiesIn():
+                places = ("study_key", "container_key")
+                return either(self.term_set(place, clause.ids) for place in places)
         raise AssertionError(clause)
 
     # -------------------------------------------------------------- words

@@ -24,8 +24,6 @@ CREATE TABLE names(value TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(value,
 CREATE INDEX names_by_seq ON names(seq);
 CREATE TABLE to_identify(seq INTEGER PRIMARY KEY);
 CREATE TABLE touches(seq INTEGER PRIMARY KEY, written INTEGER NOT NULL);
-CREATE TABLE identified(version INTEGER NOT NULL);
-INSERT INTO identified VALUES (0);
 CREATE TRIGGER identify_new AFTER INSERT ON records
   WHEN substr(new.body, 1, 17) = CAST('{"type":"Dataset"' AS BLOB)
   BEGIN INSERT OR IGNORE INTO to_identify VALUES (new.seq); END;
@@ -65,8 +63,6 @@ def identify(db: sqlite3.Connection) -> None:
         _replace(db, seq, _identity(body))
     affected |= _connected(db, (seq for seq, _, _ in changed))
     _touch(db, sorted(affected - {seq for seq, _, _ in rows}))
-    if changed:
-        db.execute("UPDATE identified SET version = version + 1")
 
 
 def _identity(body: bytes | None) -> Identity | None:
@@ -85,9 +81,9 @@ def _replace(db: sqlite3.Connection, seq: int, identity: Identity | None) -> Non
     if identity is None:
         return
     db.execute("INSERT INTO identities VALUES (?, ?)", (seq, msgspec.msgpack.encode(identity)))
-    db.executemany(
-        "INSERT INTO names VALUES (?, ?)", [(name.value, seq) for name in identity.names]
-    )
+    # A paper's DOI names no data set: whoever uses one as such must hear of those who know better.
+    names = {*(name.value for name in identity.names), *identity.papers}
+    db.executemany("INSERT INTO names VALUES (?, ?)", [(name, seq) for name in sorted(names)])
 
 
 def _touch(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
@@ -119,11 +115,6 @@ def _connected(db: sqlite3.Connection, seqs: Iterable[int]) -> set[int]:
 # ------------------------------------------------------------------ reading
 
 
-def version(db: sqlite3.Connection) -> int:
-    """Return a number that changes whenever an identity does."""
-    return int(db.execute("SELECT version FROM identified").fetchone()[0])
-
-
 def page(db: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Identity]]:
     """Return identities with their seqs, from after a seq."""
     return _read(
@@ -135,11 +126,18 @@ def page(db: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Iden
 
 def connected(db: sqlite3.Connection, id: RecordId) -> tuple[Identity, ...]:
     """Return the identities connected with a record's by shared names, its own among them."""
-    row = db.execute(
-        "SELECT r.seq FROM records r JOIN names n ON n.seq = r.seq WHERE r.id = ? LIMIT 1", (id,)
-    ).fetchone()
-    seqs = sorted(_connected(db, [row[0]])) if row else []
-    wanted = msgspec.json.encode(seqs).decode()
+    rows = db.execute("SELECT seq FROM records WHERE id = ?", (id,))
+    return _identities(db, _connected(db, [row[0] for row in rows]))
+
+
+def named(db: sqlite3.Connection, name: str) -> tuple[Identity, ...]:
+    """Return the identities connected with a name."""
+    rows = db.execute("SELECT seq FROM names WHERE value = ? LIMIT ?", (name, _TOO_COMMON))
+    return _identities(db, _connected(db, [row[0] for row in rows]))
+
+
+def _identities(db: sqlite3.Connection, seqs: Iterable[int]) -> tuple[Identity, ...]:
+    wanted = msgspec.json.encode(sorted(seqs)).decode()
     rows = db.execute(
         "SELECT seq, content FROM identities WHERE seq IN (SELECT value FROM json_each(?))",
         (wanted,),

@@ -32,7 +32,7 @@ from parfocal.values import (
     SourceState,
 )
 
-_CHANGE = f"SELECT revision, seq, id, body, {identities.WRITTEN} FROM records"
+_CHANGE = f"SELECT revision, seq, id, body, {identities.WRITTEN} FROM records"  # noqa: S608
 
 
 class SqliteStore:
@@ -245,8 +245,9 @@ class SqliteStore:
     ) -> list[Change]:
         """Return the live records directly in one, by seq, from after a seq."""
         return self._changes(
-            "WHERE place = (SELECT id FROM places WHERE name = ?) AND seq > ? AND body IS NOT NULL"
-            f" AND {identities.WRITTEN} <= coalesce(?, revision) ORDER BY seq LIMIT ?",
+            "WHERE place = (SELECT id FROM places WHERE name = ?) AND seq > ?"  # noqa: S608
+            f" AND body IS NOT NULL AND {identities.WRITTEN} <= coalesce(?, revision)"
+            " ORDER BY seq LIMIT ?",
             (id, after, until, limit),
         )
 
@@ -289,11 +290,6 @@ class SqliteStore:
         """Return the identities connected with a name of :mod:`parfocal.accessions`."""
         with self._reading() as db:
             return identities.named(db, name)
-
-    def identified(self) -> int:
-        """Return a number that changes whenever an identity does."""
-        with self._reading() as db:
-            return identities.version(db)
 
     def _changes(self, clause: str, values: tuple[object, ...]) -> list[Change]:
         with self._reading() as db:

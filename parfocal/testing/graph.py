@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from parfocal.errors import ParfocalError, SparqlRefused, SparqlTimeout
-from parfocal.identifiers import record_iri
+from parfocal.identifiers import record_id, record_iri
+from parfocal.identity import identity_of
 from parfocal.interfaces import TripleStore
 from parfocal.model import ANONYMOUS, Access, Viewer
 from parfocal.testing.records import (
@@ -99,6 +100,25 @@ class TripleStoreContract(ABC):
     def test_a_tombstone_of_the_unknown_does_no_harm(self, store: TripleStore) -> None:
         store.apply([Change(revision=1, seq=1, id=well().id, record=None)], 1)
         assert store.revision() == 1
+
+    def test_twins_are_told_to_those_who_may_see_them(self, store: TripleStore) -> None:
+        doi = ("doi:10.1000/same",)
+        public = msgspec.structs.replace(study(), identifiers=doi, links=(), same_as=())
+        ids = [record_id(source, "mitosis") for source in ("elsewhere", "lab")]
+        others = [msgspec.structs.replace(public, id=id, part_of=None) for id in ids]
+        others[1] = msgspec.structs.replace(others[1], access=Access(("lab",)))
+        given = (public, *others)
+        near = tuple(one for record in given if (one := identity_of(record)))
+        store.apply([msgspec.structs.replace(c, namesakes=near) for c in changes(*given)], 3)
+        twins = "SELECT ?t { <%s> parfocal:twin/parfocal:sameRecord ?t } ORDER BY ?t"
+        asked = twins % record_iri(public.id, BASE)
+        seen, hidden = (record_iri(id, BASE) for id in ids)
+        assert rows(store, asked) == [{"t": seen}]
+        assert rows(store, asked, LAB) == [{"t": seen}, {"t": hidden}]
+        assert not yes(store, f"ASK {{ ?s ?p <{hidden}> }}")
+        assert yes(store, f"ASK {{ ?s schema:sameAs <{hidden}> }}", LAB)
+        kind = "SELECT DISTINCT ?k { ?s parfocal:evidence/parfocal:evidenceKind ?k }"
+        assert rows(store, kind) == [{"k": "same DOI"}]
 
     def test_clear_goes_back_to_the_beginning(self, filled: TripleStore) -> None:
         filled.clear()

@@ -25,6 +25,7 @@ from parfocal.query import (
     FieldRange,
     KeyMatch,
     KeyOp,
+    LiesIn,
     Match,
     Not,
     Phrase,
@@ -181,6 +182,13 @@ class SearchIndexContract(SearchChangesContract):
         assert names(filled, FieldIn("source", ("t",))) == ["lone"]
         assert names(filled, FieldIn("type", ("well",))) == HELD
         assert names(filled, FieldIn("type", ("image",))) == [*HELD, "lone"]
+
+    def test_what_lies_in_some_studies_and_containers(self, filled: SearchIndex) -> None:
+        within = LiesIn("", (RecordId("s:st/screen"), RecordId("s:unknown")))
+        assert names(filled, within) == ["st/screen", *HELD]
+        assert names(filled, LiesIn("", (RecordId("s:st"),))) == ["st", "st/screen", *HELD]
+        assert names(filled, LiesIn("", (RecordId("t:lone"),))) == []
+        assert names(filled, LiesIn("", ())) == []
 
     def test_numbers_and_dates(self, filled: SearchIndex) -> None:
         assert names(filled, FieldRange("size_x", 512, 1024)) == ["st/screen/w1", "st/screen/w2"]

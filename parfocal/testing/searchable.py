@@ -33,6 +33,7 @@ from parfocal.query import (
     FieldIn,
     FieldRange,
     KeyMatch,
+    LiesIn,
     Match,
     Not,
     Page,
@@ -293,6 +294,11 @@ _LEAVES: st.SearchStrategy[Clause] = st.one_of(
         st.sampled_from((None, 512.0, 1024.0, 20200501.0)),
         st.booleans(),
         st.booleans(),
+    ),
+    st.builds(
+        LiesIn,
+        st.just(""),
+        st.lists(st.sampled_from(("s:r1", "s:r2", "t:r3", "s:s")), max_size=2).map(tuple),
     ),
     st.builds(FieldExists, st.sampled_from((*FACETS, "size_x", "date", "licence"))),
 )

@@ -17,7 +17,7 @@ from api.thumbnails import PictureCache
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.identifiers import record_id, record_path
-from parfocal.model import Dataset, Image, Provenance, decode
+from parfocal.model import Access, Dataset, Image, Provenance, decode
 
 STUDY = "/records/idr:idr0001-sample-study"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -270,3 +270,58 @@ def many():
     for number in range(60):
         name = f"set/{number}"
         yield Image(id=record_id("x", name), part_of=top.id, provenance=Provenance("x", name))
+
+
+def _twin(id: str, access: tuple[str, ...] = ()) -> Dataset:
+    source, _, native = id.partition(":")
+    return Dataset(
+        id=record_id(source, native),
+        title=f"Cells of {source}",
+        ome_type="Study",
+        provenance=Provenance(source, native),
+        identifiers=("doi:10.1000/same",),
+        access=Access(access),
+    )
+
+
+@pytest.fixture
+def twins(samples):
+    records = [_twin("a:1"), _twin("b:2"), _twin("lab:secret", ("lab",))]
+    with Catalogue.in_memory(records, settings=samples.SETTINGS) as catalogue:
+        yield create_app(catalogue).test_client()
+
+
+def test_twins_are_told_in_every_form_with_evidence(twins):
+    page = twins.get("/records/a:1", headers=BROWSER).text
+    assert "The same data in other sources" in page
+    assert 'href="/records/b:2"' in page
+    assert "same DOI: doi:10.1000/same" in page
+    told = twins.get("/records/a:1.json").json
+    assert [twin["record"] for twin in told["twins"]] == ["b:2"]
+    assert told["twins"][0]["evidence"][0]["value"] == "doi:10.1000/same"
+    linked = twins.get("/records/a:1.jsonld").json
+    assert [one.partition("/records/")[2] for one in _iris(linked["same_as"])] == ["b:2"]
+    turtle = twins.get("/records/a:1.ttl").text
+    assert "schema:sameAs" in turtle
+    assert 'parfocal:evidenceKind "same DOI"' in turtle
+
+
+def _iris(nodes) -> list[str]:
+    return [node["@id"] for node in nodes]
+
+
+def test_private_twins_are_told_to_members_only(twins, samples):
+    for suffix in ("", *FORMS):
+        assert "secret" not in twins.get(f"/records/a:1{suffix}").text
+    signed = {"Authorization": f"Bearer {samples.TOKEN}"}
+    told = twins.get("/records/a:1.json", headers=signed).json
+    assert [twin["record"] for twin in told["twins"]] == ["b:2", "lab:secret"]
+    assert "/records/lab:secret" in twins.get("/records/a:1", headers={**BROWSER, **signed}).text
+
+
+def test_hits_carry_their_cluster(twins):
+    found = twins.get("/api/v1/search?q=cluster:%22b:2%22").json
+    assert [(hit["id"], hit["cluster"]) for hit in found["hits"]] == [
+        ("a:1", "a:1"),
+        ("b:2", "a:1"),
+    ]
