@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from harvester.lab_files import Looked, look
 from harvester.lab_items import FieldPlane, Optics, damage_of
 from harvester.lab_tree import LabTree
+from harvester.metaseries import pieces
 from harvester.plate_files import PlateFile
 from harvester.tiff import TiffHeader
 from parfocal.values import Problem
@@ -107,5 +108,5 @@ def read_field(
 def _plane(file: PlateFile, looked: Looked, common: frozenset[bytes]) -> FieldPlane:
     text = looked.header.description if looked.header else b""
     text = looked.xml or text
-    own = b"\n".join(line for line in text.split(b"\n") if line not in common) if common else text
+    own = b"\n".join(piece for piece in pieces(text) if piece not in common) if common else text
     return FieldPlane(file.wave, file.time, file.z, text, own, file.row)

@@ -17,6 +17,7 @@ from harvester.lab_items import FieldItem, Optics, ReadItem, ScreenedItem, pack
 from harvester.lab_kinds import kind_of
 from harvester.lab_places import Places
 from harvester.lab_tree import Found, LabTree, Listing, read_found
+from harvester.metaseries import pieces
 from harvester.plate_files import (
     Counted,
     PlateFile,
@@ -188,7 +189,7 @@ class PlateReader:
         keys = [f"{plate.key}#{field.name()}" for field in fields]
         same = [self._walk.stamp(key) == stamp for key, stamp in zip(keys, stamps, strict=True)]
         changed = [field for field, as_it_was in zip(fields, same, strict=True) if not as_it_was]
-        lines = frozenset(reference.split(b"\n"))
+        lines = frozenset(pieces(reference))
         read = in_portions(lambda field: read_field(self._tree, field, lines), changed, self._pool)
         for field, key, stamp, as_it_was in zip(fields, keys, stamps, same, strict=True):
             if as_it_was:

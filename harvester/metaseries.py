@@ -29,6 +29,7 @@ _UNBROKEN = re.compile(r"\s+(?=[A-Z][\w ()/-]{2,40}:\s)")
 _MAGNIFICATION = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[xX]\b")
 _LABEL = re.compile(r"\s*([A-Za-z]{1,2})(\d{1,2})\s*(?::\s*Site\s*(\d{1,5}))?", re.IGNORECASE)
 _WHEN = re.compile(r"(\d{4})[:-]?(\d\d)[:-]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
+_PIECE = re.compile(rb"\r?\n|&#13;&#10;|#13; #10;")
 _SHOWN = ("autoscale-", "scale-", "threshold-", "look-up-table-", "gray-calibration-")
 _READ = frozenset(
     (
@@ -206,14 +207,22 @@ def pairs_of(plane: Plane) -> tuple[KeyValue, ...]:
     return tuple(dict.fromkeys(found))[:MAX_PAIRS]
 
 
-def chosen_pairs(plane: Plane, own: Plane) -> tuple[KeyValue, ...]:
+def pieces(text: bytes) -> list[bytes]:
+    """Return the properties and lines of a text one by one, to be compared with another's."""
+    return _PIECE.split(text)
+
+
+def chosen_pairs(plane: Plane, own: bytes) -> tuple[KeyValue, ...]:
     """Return the key-values of a plane that are its ``own``, and those that each image shows.
 
-    ``own`` holds the properties in which it differs from the first plane of its plate.
+    ``own`` holds the pieces of its text that the first plane of its plate does not have.
     """
-    common = [KeyValue(k, v) for k, v in plane.pairs if k in _ALWAYS]
-    common += [KeyValue(k, v) for k, v in plane.props.items() if k in _ALWAYS and v]
-    return tuple(dict.fromkeys((*common, *pairs_of(own))))
+    lines = own.decode("utf-8", "replace").split("\n")
+    different = {_plain(name) for line in lines for name, _ in _PROP.findall(line)}
+    for line in lines:
+        before = line.partition(":")[0]
+        different.add(_plain(before.rpartition('value="')[2]).strip())
+    return tuple(pair for pair in pairs_of(plane) if pair.key in different or pair.key in _ALWAYS)
 
 
 def together(each: Iterable[tuple[str, tuple[KeyValue, ...]]]) -> tuple[KeyValue, ...]:

@@ -234,7 +234,12 @@ def compare(htd: Htd, files: list[PlateFile]) -> Counted:
 
 def _named(htd: Htd, place: Where) -> str:
     well, site, time, wave, z = place
-    numbers = (("s", site), ("w", wave if len(htd.waves) > 1 else 0), ("t", time), ("z", z))
+    numbers = (
+        ("s", site),
+        ("w", wave if len(htd.waves) > 1 else 0),
+        ("t", time if htd.times > 1 else 0),
+        ("z", z),
+    )
     return "_".join((well, *(f"{letter}{value}" for letter, value in numbers if value)))
 
 

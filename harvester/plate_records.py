@@ -202,6 +202,5 @@ class Field:
             pairs += [KeyValue("ExposureTimeMs", plane.row.exposure)] if plane.row.exposure else []
             pairs += [KeyValue(key, value) for key, value in plane.row.pairs]
         if place in self._planes:
-            own = metaseries.read_plane(plane.own)
-            pairs += metaseries.chosen_pairs(self._planes[place], own)
+            pairs += metaseries.chosen_pairs(self._planes[place], plane.own)
         return tuple(dict.fromkeys(pairs))
