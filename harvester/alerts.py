@@ -57,7 +57,9 @@ def tell(alert: Alert, settings: AlertSettings, say: Say) -> None:
         try:
             _post(alert, settings.webhook)
         except requests.RequestException as error:
-            say(f"the webhook did not take the alert: {type(error).__name__}: {error}")
+            # Its own words hold the address, and that of a webhook is a secret.
+            status = error.response.status_code if error.response is not None else ""
+            say(f"the webhook did not take the alert: {type(error).__name__} {status}".rstrip())
     if settings.mail_to:
         try:
             _mail(alert, settings)

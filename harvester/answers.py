@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +11,7 @@ import msgspec
 from yarl import URL
 
 from harvester.addresses import shown
+from harvester.charsets import is_charset
 from parfocal.errors import SourceMalformed
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ _GZIP_OR_ZLIB = 47
 _RAW_DEFLATE = -15
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _UNREAD = object()
-# Not every codec of Python is a charset, and some take for ever.
-_CHARSET = re.compile(
-    r"utf-?(8|16|32)|(us-)?ascii|(iso-?8859|windows|cp|latin)[-_]?\d{1,4}|gb(k|2312|18030)|big5"
-    r"|shift[-_]jis|euc[-_](jp|kr)|koi8-[ru]"
-)
 
 
 class Garbled(SourceMalformed):
@@ -74,7 +69,7 @@ class Answer:
     def _charset(self) -> str:
         _, _, rest = self.headers.get("content-type", "").lower().partition("charset=")
         named = rest.partition(";")[0].strip(" \"'")
-        return named if _CHARSET.fullmatch(named) and named != "utf-8" else "utf-8-sig"
+        return named if is_charset(named) and named != "utf-8" else "utf-8-sig"
 
 
 def unless(stamp: str) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,7 +18,7 @@ from parfocal.errors import SourceMalformed
 DUMP = "records-deleted.csv.gz"
 MAX_TABLE = 512 * 1024 * 1024
 _IDS = ("record_id", "id", "recid", "parent_id", "conceptrecid", "parent_recid", "concept_recid")
-_CHUNK = 1 << 20
+_LONGEST_LINE = 100_000
 
 
 class Dump(Struct, frozen=True):
@@ -50,36 +52,36 @@ async def deleted_ids(http: Http, dump: Dump, headers: Mapping[str, str]) -> Ite
 
 def read_ids(content: bytes, where: str) -> Iterator[str]:
     """Yield the identifiers in a table of deleted records, which may be compressed."""
-    lines = io.StringIO(_unpacked(content, where).decode("utf-8-sig", "replace"), newline="")
-    rows = csv.reader(lines)
     try:
-        names = [name.strip().lower() for name in next(rows, [])]
-        places = [names.index(name) for name in _IDS if name in names] or [0]
-        for row in rows:
-            for place in places:
-                if place < len(row) and row[place].strip():
-                    yield row[place].strip()
-    except csv.Error as error:
+        with _opened(content) as file:
+            yield from _ids(csv.reader(_lines(file, where)))
+    except (csv.Error, UnicodeError) as error:
         raise SourceMalformed(f"not a table: {error}", where=where) from error
-
-
-def _unpacked(content: bytes, where: str) -> bytes:
-    if content[:2] != b"\x1f\x8b":
-        return content
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while content:
-            unpack = zlib.decompressobj(31)
-            while content and not unpack.eof:
-                parts.append(unpack.decompress(content, _CHUNK))
-                content = unpack.unconsumed_tail
-                size += len(parts[-1])
-                if size > MAX_TABLE:
-                    raise SourceMalformed("the table is too large", where=where)
-            if not unpack.eof:
-                raise SourceMalformed("the table is cut off", where=where)
-            content = unpack.unused_data
-    except zlib.error as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceMalformed(f"the table cannot be unpacked: {error}", where=where) from error
-    return b"".join(parts)
+
+
+def _opened(content: bytes) -> io.TextIOWrapper:
+    """Open a table for reading bit by bit: unpacked it may be far larger than memory likes."""
+    raw: Any = io.BytesIO(content)
+    if content[:2] == b"\x1f\x8b":
+        raw = gzip.GzipFile(fileobj=raw)
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _lines(file: io.TextIOWrapper, where: str) -> Iterator[str]:
+    size = 0
+    while line := file.readline(_LONGEST_LINE):
+        size += len(line)
+        if size > MAX_TABLE:
+            raise SourceMalformed("the table is too large", where=where)
+        yield line
+
+
+def _ids(rows: Iterator[list[str]]) -> Iterator[str]:
+    names = [name.strip().lower() for name in next(rows, [])]
+    places = [names.index(name) for name in _IDS if name in names] or [0]
+    for row in rows:
+        for place in places:
+            if place < len(row) and row[place].strip():
+                yield row[place].strip()
