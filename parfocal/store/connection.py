@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,8 @@ from parfocal.store import identities, kin
 
 SCHEMA_VERSION = 5
 _APPLICATION_ID = 0x70617266  # "parf"
+_ATTEMPTS = 200
+_WAIT = 0.05
 
 _SCHEMA = """
 CREATE TABLE raw(
@@ -147,46 +150,85 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring an older store to this version, step by step, all or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
+@contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
     try:
-        # Another process may have been faster.
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for step in range(version, SCHEMA_VERSION):
-            for statement in _statements(_STEPS[step]):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        yield
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
 
 
-def prepare(connection: sqlite3.Connection, place: str) -> None:
-    """Make the schema in an empty file.
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    for statement in _statements(script):
+        connection.execute(statement)
 
-    Refuse a file that is something else or from another version.
-    """
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application == _APPLICATION_ID:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version in _STEPS:
-            _migrate(connection)
-        elif version != SCHEMA_VERSION:
-            raise StoreCorrupt(
-                f"the store has schema version {version}, this parfocal reads {SCHEMA_VERSION}",
-                where=place,
-                hint="use the parfocal version that wrote it, or move it away and harvest again",
-            )
-        return
+
+def _is_made(connection: sqlite3.Connection, place: str) -> bool:
+    """Whether the store's schema is there; StoreCorrupt for somebody else's."""
+    if _number(connection, "application_id") == _APPLICATION_ID:
+        return True
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreCorrupt(
             "this SQLite file is not a parfocal store", where=place, hint="choose another data_dir"
         )
+    return False
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _make(connection: sqlite3.Connection, place: str) -> None:
     connection.execute("PRAGMA page_size=16384")
+    _write_ahead(connection)
+    with _transaction(connection):
+        if not _is_made(connection, place):  # by another process, meanwhile
+            _run(connection, f"{_SCHEMA}{identities.SCHEMA}{kin.COLUMNS}")
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Set the journal mode; SQLite does not wait when another process does the same."""
+    for _ in range(_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            time.sleep(_WAIT)
+        else:
+            return
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.executescript(
-        f"BEGIN IMMEDIATE;{_SCHEMA}{identities.SCHEMA}{kin.COLUMNS}PRAGMA application_id={_APPLICATION_ID};"
-        f"PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
-    )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older store to this version, step by step, all or nothing."""
+    with _transaction(connection):
+        # Another process may have been faster.
+        for step in range(_number(connection, "user_version"), SCHEMA_VERSION):
+            _run(connection, _STEPS[step])
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def prepare(connection: sqlite3.Connection, place: str) -> None:
+    """Make the schema in an empty file, or bring that of an older version up to date.
+
+    Refuse a file that is something else or from a later version.
+    """
+    with _transaction(connection, "DEFERRED"):
+        made = _is_made(connection, place)
+    if not made:
+        _make(connection, place)
+    version = _number(connection, "user_version")
+    if version in _STEPS:
+        _migrate(connection)
+    elif version != SCHEMA_VERSION:
+        raise StoreCorrupt(
+            f"the store has schema version {version}, this parfocal reads {SCHEMA_VERSION}",
+            where=place,
+            hint="use the parfocal version that wrote it, or move it away and harvest again",
+        )
