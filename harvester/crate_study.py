@@ -1,136 +1,25 @@
-"""One study in an RO-Crate of the GIDE profile, read tolerantly; pure."""
+"""One study in an RO-Crate, read tolerantly: of the GIDE profile, or any other; pure."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from msgspec import Struct
-
+from harvester.crate import Crate, Json, name_of, pairs_of, texts, types, words
+from harvester.crate_meaning import meaning
 from harvester.licences import spdx
-from parfocal.errors import SourceMalformed
-from parfocal.identifiers import Curie, RecordId, parse_doi, parse_orcid
-from parfocal.model import (
-    Annotation,
-    Dataset,
-    KeyValue,
-    Link,
-    Person,
-    Provenance,
-    Publication,
-)
+from harvester.people import person, read_orcid, read_ror
+from parfocal.identifiers import RecordId, parse_doi
+from parfocal.model import Dataset, Link, Person, Provenance, Publication
 
-Json = dict[str, Any]
-MAX_SHORT = 2000
-_TERM = re.compile(r"(?:^|[/#:])([A-Za-z][A-Za-z0-9]*)[_:]0*?(\d+)$")
-_DESCRIPTORS = ("ro-crate-metadata.json", "ro-crate-metadata.jsonld")
 _DATE = re.compile(r"^\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?")
-_FIELDS = {
-    "NCBITaxon": "organism",
-    "FBbi": "imaging_method",
-    "CLO": "cell_line",
-    "CL": "cell_type",
-    "UBERON": "tissue",
-}
-
-
-class Crate(Struct):
-    """An opened crate: entities by ``@id``, the root, and warnings as (place, reason)."""
-
-    entities: dict[str, Json]
-    root: Json
-    warnings: list[tuple[str, str]]
-
-    @property
-    def address(self) -> str:
-        """Return the landing page, if the root's ``@id`` is an address."""
-        identifier = words(self.root.get("@id"))
-        return identifier if identifier.startswith(("http://", "https://")) else ""
-
-    def all(self, entity: Json, *names: str) -> Iterator[Json]:
-        """Yield what properties refer to, plain texts as entities with a name."""
-        for name in names:
-            held = entity.get(name)
-            for value in held if isinstance(held, list) else [held]:
-                if isinstance(value, dict):
-                    yield self.entities.get(words(value.get("@id")), value)
-                elif words(value):
-                    yield self.entities.get(words(value), {"name": words(value)})
-
-
-def words(value: object) -> str:
-    """Return a JSON text or number, or a JSON-LD literal, as text; "" for anything else."""
-    if isinstance(value, dict):
-        value = value.get("@value")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return ""
-    return str(value).encode("utf-8", "replace").decode("utf-8").strip()
-
-
-def texts(value: object) -> list[str]:
-    """Return the texts of a property with one or several values."""
-    return [t for t in map(words, value if isinstance(value, list) else [value]) if t]
-
-
-def types(entity: Json) -> list[str]:
-    """Return an entity's types without prefix."""
-    return [t.rpartition("/")[2].rpartition(":")[2] for t in texts(entity.get("@type"))]
-
-
-def open_crate(content: bytes) -> Crate:
-    """Read a crate's JSON and find its root; SourceMalformed says what is missing."""
-    try:
-        document = json.loads(content)
-    except RecursionError as error:
-        raise SourceMalformed("JSON nested too deeply") from error
-    except ValueError as error:
-        raise SourceMalformed(f"not JSON: {error}") from error
-    graph = document.get("@graph") if isinstance(document, dict) else None
-    if not isinstance(graph, list):
-        raise SourceMalformed("not an RO-Crate: there is no @graph", where="@graph")
-    entities = {words(e.get("@id")): e for e in graph if isinstance(e, dict)}
-    return Crate(entities, _root(entities), [])
-
-
-def _root(entities: dict[str, Json]) -> Json:
-    for identifier, entity in entities.items():
-        about = entity.get("about")
-        if identifier.endswith(_DESCRIPTORS) and isinstance(about, dict):
-            root = entities.get(words(about.get("@id")))
-            if root is not None:
-                return root
-    root = entities.get("./")
-    if root is None:
-        hint = "the entity ro-crate-metadata.json must be about the root data set"
-        raise SourceMalformed("not an RO-Crate: there is no root data set", hint=hint)
-    return root
-
-
-def landing_name(crate: Crate) -> str:
-    """Return the last part of the landing page's address, or ""."""
-    parts = urlsplit(crate.address)
-    last = unquote(parts.path.rstrip("/").rpartition("/")[2])
-    return last.strip() or parts.query.rpartition("=")[2]
-
-
-def term_of(identifier: str) -> Curie | None:
-    """Read an ontology term from an IRI or CURIE, as archives write them.
-
-    >>> term_of("obo:NCBITaxon_9606"), term_of("http://purl.obolibrary.org/obo/FBbi_00000251")
-    ('NCBITaxon:9606', 'FBbi:00000251')
-    """
-    if identifier.startswith("#"):
-        return None
-    match = _TERM.search(identifier)
-    if not match:
-        return None
-    prefix, local = match.groups()
-    if prefix == "NCBITaxon":
-        local = local.lstrip("0") or "0"
-    return Curie(f"{prefix}:{local}")
+IN_FIELDS = (
+    *("name", "description", "datePublished", "license", "author", "creator", "contributor"),
+    *("title", "keyword", "licence"),
+    *("publisher", "identifier", "sameAs", "seeAlso", "citation", "keywords", "funder", "funding"),
+    *("thumbnailUrl", "about", "measurementMethod", "hasPart", "conformsTo"),
+)
+"""Properties of the root that a study's own fields hold."""
 
 
 def study_of(crate: Crate, id: RecordId, provenance: Provenance) -> Dataset:
@@ -138,14 +27,16 @@ def study_of(crate: Crate, id: RecordId, provenance: Provenance) -> Dataset:
     root = crate.root
     if "Dataset" not in types(root):
         crate.warnings.append(("@type", "the root is no Dataset"))
-    pairs, claims = _meaning(crate)
-    for name in ("name", "datePublished", "license", "author", "publisher", "about"):
-        if not root.get(name):
+    pairs, claims = meaning(crate, root)
+    pairs += pairs_of(crate, root, without=IN_FIELDS)
+    wanted = ("name", "datePublished", "license")
+    for name in (*wanted, "author", "publisher", "about") if crate.address else wanted:
+        if not (root.get(name) or (name == "license" and root.get("licence"))):
             crate.warnings.append((name, "the profile requires it, but the crate has none"))
     return Dataset(
         id=id,
         ome_type="Study",
-        title=words(root.get("name")) or provenance.native_id,
+        title=name_of(root) or provenance.native_id,
         description=words(root.get("description")),
         provenance=provenance,
         key_values=tuple(dict.fromkeys(pairs)),
@@ -153,8 +44,12 @@ def study_of(crate: Crate, id: RecordId, provenance: Provenance) -> Dataset:
         links=(Link(crate.address, "Landing page", "landing"),) if crate.address else (),
         thumbnail=_thumbnail(root),
         date=_date(root),
-        licence=spdx(next(_identified(crate, root, "license"), "")),
-        creators=tuple(_person(crate, p) for p in crate.all(root, "author", "creator")),
+        licence=spdx(next(_identified(crate, root, "license", "licence"), "")),
+        creators=tuple(
+            dict.fromkeys(
+                _person(crate, p) for p in crate.all(root, "author", "creator", "contributor")
+            )
+        ),
         identifiers=tuple(dict.fromkeys(_identifiers(crate, root))),
         same_as=_same_as(crate, root),
         publisher=next((words(p.get("name")) for p in crate.all(root, "publisher")), ""),
@@ -166,8 +61,8 @@ def study_of(crate: Crate, id: RecordId, provenance: Provenance) -> Dataset:
     )
 
 
-def _identified(crate: Crate, entity: Json, name: str) -> Iterator[str]:
-    for held in crate.all(entity, name):
+def _identified(crate: Crate, entity: Json, *names: str) -> Iterator[str]:
+    for held in crate.all(entity, *names):
         text = words(held.get("@id")) or words(held.get("url")) or words(held.get("name"))
         if text:
             yield text
@@ -186,17 +81,20 @@ def _date(root: Json) -> str:
 
 
 def _person(crate: Crate, entity: Json) -> Person:
-    given, family = words(entity.get("givenName")), words(entity.get("familyName"))
-    homes = [words(home.get("name")) for home in crate.all(entity, "affiliation")]
-    named = words(entity.get("name")) or f"{given} {family}".strip()
+    homes = list(crate.all(entity, "affiliation", "memberOf"))
     identifiers = [words(entity.get("@id")), *_identified(crate, entity, "identifier")]
-    return Person(
-        name=named or words(entity.get("@id")),
-        given_name=given,
-        family_name=family,
-        orcid=next(filter(None, map(parse_orcid, identifiers)), "") or "",
-        affiliation="; ".join(filter(None, homes)),
-        email=words(entity.get("email")).removeprefix("mailto:"),
+    mails = [words(held.get("email")) for held in crate.all(entity, "contactPoint")]
+    named = name_of(entity)
+    given, family = words(entity.get("givenName")), words(entity.get("familyName"))
+    return person(
+        named or (words(entity.get("@id")) if not given + family else ""),
+        given=given,
+        family=family,
+        orcid=next(filter(None, map(read_orcid, identifiers)), ""),
+        affiliation="; ".join(filter(None, map(name_of, homes))),
+        ror=next(filter(None, (read_ror(words(home.get("@id"))) for home in homes)), ""),
+        email=next(filter(None, (words(entity.get("email")), *mails)), ""),
+        roles=texts(entity.get("role")),
     )
 
 
@@ -234,7 +132,7 @@ def _publications(crate: Crate, root: Json) -> Iterator[Publication]:
 
 def _keywords(root: Json) -> Iterator[str]:
     """Keywords; commas separate them only where all stand in one text."""
-    given = texts(root.get("keywords"))
+    given = texts(root.get("keywords")) or texts(root.get("keyword"))
     parts = given[0].split(",") if len(given) == 1 else given
     return filter(None, (part.strip() for part in parts))
 
@@ -242,91 +140,3 @@ def _keywords(root: Json) -> Iterator[str]:
 def _grant(entity: Json) -> str:
     name, number = words(entity.get("name")), words(entity.get("identifier"))
     return " ".join(part for part in (name, number if number not in name else "") if part)
-
-
-# ------------------------------------------------------------------ what it is about
-
-
-def _meaning(crate: Crate) -> tuple[list[KeyValue], list[Annotation]]:
-    """Key-values and curated claims of what the study is about and how it was imaged."""
-    pairs: list[KeyValue] = []
-    claims: list[Annotation] = []
-    for entity in crate.all(crate.root, "about"):
-        if "Taxon" in types(entity):
-            _taxon(entity, pairs, claims)
-        elif "BioSample" in types(entity):
-            _sample(crate, entity, pairs, claims)
-        else:
-            _subject(entity, pairs, claims)
-    for entity in crate.all(crate.root, "measurementMethod"):
-        if "LabProtocol" in types(entity):
-            _protocol(crate, entity, pairs, claims)
-        else:
-            _method(entity, pairs, claims)
-    return pairs, claims
-
-
-def _claim(
-    field: str, entity: Json, text: str, key: str, claims: list[Annotation], *, only: str = ""
-) -> None:
-    term = term_of(words(entity.get("@id")))
-    if term is not None and text and (not only or term.startswith(f"{only}:")):
-        claims.append(Annotation(field, text, term, text, "curated", 1.0, "crate", key))
-
-
-def _taxon(entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
-    name = words(entity.get("scientificName")) or words(entity.get("name"))
-    if name:
-        pairs.append(KeyValue("Organism", name))
-        _claim("organism", entity, name, "Organism", claims, only="NCBITaxon")
-    common = words(entity.get("vernacularName"))
-    if common:
-        pairs.append(KeyValue("Common Name", common))
-
-
-def _sample(crate: Crate, entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
-    for key, name in (("Biological Sample", "name"), ("Sample Description", "description")):
-        text = words(entity.get(name))[:MAX_SHORT]
-        if text and text not in [pair.value for pair in pairs]:
-            pairs.append(KeyValue(key, text))
-    for taxon in crate.all(entity, "taxonomicRange"):
-        _taxon(taxon, pairs, claims)
-    for line in crate.all(entity, "hasCellLine"):
-        name = words(line.get("name")) or words(line.get("@id")).lstrip("#")
-        if name:
-            pairs.append(KeyValue("Cell Line", name))
-            _claim("cell_line", line, name, "Cell Line", claims)
-
-
-def _subject(entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
-    """A term that is neither taxon nor sample: a process, structure, cell line ..."""
-    name = words(entity.get("name"))
-    term = term_of(words(entity.get("@id")))
-    field = _FIELDS.get(term.partition(":")[0], "term") if term else "term"
-    key = field.replace("_", " ").title() if field != "term" else "Subject"
-    if name:
-        pairs.append(KeyValue(key, name))
-        _claim(field, entity, name, key, claims)
-
-
-def _method(entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
-    name = words(entity.get("name"))
-    term = term_of(words(entity.get("@id")))
-    if not name:
-        return
-    imaging = term is None or term.startswith(("FBbi:", "EDAM", "OBI:"))
-    key, field = ("Imaging Method", "imaging_method") if imaging else ("Protocol", "term")
-    pairs.append(KeyValue(key, name))
-    _claim(field, entity, name, key, claims)
-
-
-def _protocol(crate: Crate, entity: Json, pairs: list[KeyValue], claims: list[Annotation]) -> None:
-    for technique in crate.all(entity, "measurementTechnique"):
-        _method(technique, pairs, claims)
-    for key, name in (
-        ("Protocol", "name"),
-        ("Protocol Description", "description"),
-        ("Equipment", "labEquipment"),
-    ):
-        for text in texts(entity.get(name)):
-            pairs.append(KeyValue(key, text[:MAX_SHORT]))

@@ -1,6 +1,6 @@
-"""Source ``rocrate``: a folder of RO-Crate metadata files, each of one study (GIDE profile).
+"""The source ``rocrate``: RO-Crates in a folder, in zip archives, or on the web.
 
-A crate is read where it lies, detached from its data: nothing is fetched from the addresses in it.
+A crate is read as far as its metadata says; nothing is fetched from the addresses in it.
 """
 
 from __future__ import annotations
@@ -8,64 +8,57 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
-from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
-from harvester.crate_study import landing_name, open_crate, study_of
+from harvester.crate import open_crate
+from harvester.crate_parts import Place, parts_of
+from harvester.crate_study import study_of
 from harvester.crawl import FoundFile, read_file, walk_tree
+from harvester.http import Http
+from harvester.http_options import HttpOptions
+from harvester.sources.rocrate_items import (
+    MAX_CRATE,
+    CrateItem,
+    Found,
+    crates_in_zip,
+    decoder,
+    is_metadata,
+)
+from harvester.sources.rocrate_web import WebCrates, local_item
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed, SourceUnavailable
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk
 from parfocal.model import Provenance, Record
 from parfocal.values import Fetched, Problem, RawItem
 
-SUFFIX = "ro-crate-metadata.json"
-MAX_CRATE = 32 * 1024 * 1024
+_BATCH = 32
 
 
-class CrateOptions(BaseModel):
+class CrateOptions(HttpOptions):
     """Settings of a ``rocrate`` source."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    url: str = Field("", description="Address of a crate, or of a list or sitemap of crates.")
+    urls: tuple[str, ...] = Field((), description="Further such addresses.")
+    path: Path | None = Field(
+        None, description="Folder with crates or zip archives of them, or one archive."
+    )
 
-    path: Path = Field(description="Folder with files that end in ro-crate-metadata.json.")
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.url or self.urls or self.path):
+            raise ValueError("path or url must be set")
+        return self
 
-
-class CrateItem(Struct, frozen=True):
-    """A crate as it lies in the folder, and the native id that it got."""
-
-    path: str
-    native: str
-    content: bytes
-
-
-_decoder: msgspec.msgpack.Decoder[CrateItem] = msgspec.msgpack.Decoder(CrateItem)
-
-
-def _stem(path: str) -> str:
-    """A crate's path without the part that all crates have: its folder's or its own name."""
-    return path.removesuffix(SUFFIX).rstrip("/-._") or "crate"
-
-
-def _read(file: FoundFile, used: set[str]) -> RawItem | Problem:
-    try:
-        content = read_file(file, MAX_CRATE)
-        native = landing_name(open_crate(content))
-    except SourceError as error:
-        where = "" if error.where == file.name else error.where
-        return Problem(file.name, error.message, where, error.hint)
-    if not native or native in used:
-        native = _stem(file.name)
-    used.add(native)
-    item = CrateItem(file.name, native, content)
-    return RawItem(file.name, msgspec.msgpack.encode(item))
+    def addresses(self) -> tuple[str, ...]:
+        """Return all addresses that are given."""
+        return tuple(filter(None, (self.url, *self.urls)))
 
 
 class StudyCrates:
-    """Studies from RO-Crate metadata files."""
+    """Studies, and what lies in them, from RO-Crates."""
 
     Options: ClassVar[type[CrateOptions]] = CrateOptions
 
@@ -74,42 +67,84 @@ class StudyCrates:
         self.options = options
 
     async def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
-        """Yield all crates by name; a walk always begins anew, as names depend on those before."""
-        root = self.options.path
-        if not await asyncio.to_thread(root.is_dir):
-            raise SourceUnavailable(
-                "there is no such folder", where=str(root), hint="set path of this source"
-            )
-        found = walk_tree(root, lambda name: name.endswith(SUFFIX))
+        """Yield the crates of the folder by name, then those of the web in the lists' order.
+
+        The folder is always walked anew, as names depend on those before.
+        """
         used: set[str] = set()
-        while batch := await asyncio.to_thread(_take, found, used):
-            for item in batch:
-                yield item
+        if self.options.path is not None:
+            async for found in _local(self.options.path, used):
+                yield found
+        addresses = self.options.addresses()
+        if addresses:
+            at_home = self.options.model_copy(update={"url": addresses[0]})
+            async with Http(at_home, walk) as http:
+                web = WebCrates(http, walk, self.options.concurrency)
+                async for got in web.fetch(addresses, used):
+                    yield got
 
     def normalise(self, item: RawItem) -> Iterable[Record | Problem]:
-        """Yield the study that a crate describes, or why it cannot be read."""
+        """Yield the study that a crate describes and its parts, or why it cannot be read."""
         try:
-            held = _decoder.decode(item.content)
+            held = decoder.decode(item.content)
         except (msgspec.DecodeError, RecursionError) as error:
             yield Problem(item.key, f"not a raw item of this source: {error}")
             return
         try:
-            crate = open_crate(held.content)
-            provenance = Provenance(
-                source=self.name, native_id=held.native, url=crate.address or held.path
-            )
-            yield study_of(crate, record_id(self.name, held.native), provenance)
+            yield from self._records(held, item.key)
         except (SourceMalformed, RecordInvalid) as error:
             yield Problem(item.key, error.message, error.where, error.hint)
-            return
-        for place, reason in crate.warnings:
-            yield Problem(item.key, reason, place, severity="warning")
+
+    def _records(self, held: CrateItem, key: str) -> Iterator[Record | Problem]:
+        crate = open_crate(held.content)
+        provenance = Provenance(self.name, held.native, crate.address or held.path)
+        study = study_of(crate, record_id(self.name, held.native), provenance)
+        yield study
+        yield from parts_of(crate, study, Place(held.base, held.remote))
+        for place, reason in dict.fromkeys(crate.warnings):
+            yield Problem(key, reason, place, severity="warning")
 
 
-def _take(found: Iterator[FoundFile | Problem], used: set[str]) -> list[RawItem | Problem]:
-    batch: list[RawItem | Problem] = []
-    for file in found:
-        batch.append(file if isinstance(file, Problem) else _read(file, used))
-        if len(batch) >= 32:
+async def _local(root: Path, used: set[str]) -> AsyncIterator[Fetched]:
+    """Yield the crates below a folder, or in one zip archive."""
+    if await asyncio.to_thread(root.is_file):
+        found = await asyncio.to_thread(_in_archive, FoundFile(root.name, root, 0))
+        for one in found or [Found(root.name, error=SourceMalformed("holds no RO-Crate"))]:
+            yield local_item(one, used)
+        return
+    if not await asyncio.to_thread(root.is_dir):
+        raise SourceUnavailable(
+            "there is no such folder", where=str(root), hint="set path of this source"
+        )
+    files = walk_tree(root, lambda name: is_metadata(name) or name.lower().endswith(".zip"))
+    while batch := await asyncio.to_thread(_take, files, used):
+        for item in batch:
+            if item is not None:
+                yield item
+
+
+def _take(files: Iterator[FoundFile | Problem], used: set[str]) -> list[RawItem | Problem | None]:
+    batch: list[RawItem | Problem | None] = []
+    for file in files:
+        if isinstance(file, Problem):
+            batch.append(file)
+        else:
+            found = [_read(file)] if is_metadata(file.name) else _in_archive(file)
+            batch += [local_item(one, used) for one in found] or [None]
+        if len(batch) >= _BATCH:
             break
     return batch
+
+
+def _read(file: FoundFile) -> Found:
+    try:
+        return Found(file.name, read_file(file, MAX_CRATE))
+    except SourceError as error:
+        return Found(file.name, error=SourceMalformed(error.message, where=error.where))
+
+
+def _in_archive(file: FoundFile) -> list[Found]:
+    try:
+        return list(crates_in_zip(file.path, file.name))
+    except SourceMalformed as error:
+        return [Found(file.name, error=error)]

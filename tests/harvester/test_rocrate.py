@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from harvester.crate_study import open_crate, study_of, term_of
+from harvester.crate import open_crate, term_of
+from harvester.crate_study import study_of
+from harvester.sources import rocrate_items
 from harvester.sources.rocrate import StudyCrates
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import RecordId
-from parfocal.model import Dataset, KeyValue, Provenance, encode
+from parfocal.model import Dataset, Image, KeyValue, Provenance, Record, encode
 from parfocal.testing.sources import SourceContract, fetch_all, normalise_all, raw_items
 from parfocal.values import Problem
+from tests.fakes.crates import zipped
 
 URL = "https://archive.example/studies/S-1/"
 
@@ -170,6 +174,128 @@ def test_no_crate_is_a_problem(tmp_path: Path, content: bytes) -> None:
     assert problem.item == "a-ro-crate-metadata.json"
 
 
+def attached(*parts: dict[str, Any]) -> dict[str, Any]:
+    """A crate that lies beside its data."""
+    document = json.loads(json.dumps(crate()).replace(URL, "./"))
+    document["@graph"][1]["hasPart"] = [{"@id": part["@id"]} for part in parts]
+    document["@graph"] += parts
+    return dict(document)
+
+
+def read(path: Path) -> tuple[list[Record], list[Problem]]:
+    made = source(path)
+    found = fetch_all(made)
+    problems = [one for one in found if isinstance(one, Problem)]
+    for item in raw_items(found):
+        problems += [one for one in made.normalise(item) if isinstance(one, Problem)]
+    return normalise_all(made, found), problems
+
+
+def test_data_sets_and_images_of_an_attached_crate(tmp_path: Path) -> None:
+    inner = {"@id": "data/cells%201.ome.tif", "@type": "File", "name": "Cells", "contentSize": "9"}
+    folder = {
+        "@id": "data/",
+        "@type": "Dataset",
+        "name": "Data",
+        "hasPart": [{"@id": inner["@id"]}, {"@id": "./"}, {"@id": "notes.txt"}],
+        "sample": {"@id": "#sample"},
+    }
+    store = {"@id": "big.ome.zarr/", "@type": "Dataset"}
+    photo = {"@id": "https://pictures.example/1", "@type": "File", "encodingFormat": "image/png"}
+    notes = {"@id": "notes.txt", "@type": "File"}
+    (tmp_path / "one").mkdir()
+    document = json.dumps(attached(folder, inner, store, photo, notes))
+    (tmp_path / "one" / "ro-crate-metadata.json").write_text(document)
+    records, problems = read(tmp_path)
+    assert problems == []
+    assert [(type(r).__name__, r.id, r.part_of) for r in records] == [
+        ("Dataset", "gide:one", None),
+        ("Dataset", "gide:one/data", "gide:one"),
+        ("Image", "gide:one/data/cells 1.ome.tif", "gide:one/data"),
+        ("Image", "gide:one/big.ome.zarr", "gide:one"),
+        ("Image", "gide:one/pictures.example/1", "gide:one"),
+    ]
+    cells, store_image, picture = records[2:]
+    assert isinstance(cells, Image)
+    assert isinstance(store_image, Image)
+    assert isinstance(picture, Image)
+    assert (cells.title, cells.location, cells.format) == (
+        "Cells",
+        "one/data/cells 1.ome.tif",
+        "OME-TIFF",
+    )
+    assert (store_image.location, store_image.format) == ("one/big.ome.zarr", "OME-Zarr")
+    assert (picture.location, picture.format) == ("https://pictures.example/1", "PNG")
+    assert ("organism", "NCBITaxon:9606") in {(a.field, a.term) for a in records[1].annotations}
+
+
+@pytest.mark.parametrize(
+    "path", ["../up.tif", "a/../../up.tif", "%2e%2e/up.tif", "/etc/up.tif", "file:///etc/up.tif"]
+)
+def test_parts_that_lead_out_are_left_out(tmp_path: Path, path: str) -> None:
+    document = json.dumps(attached({"@id": path, "@type": "File"}))
+    (tmp_path / "ro-crate-metadata.json").write_text(document)
+    records, problems = read(tmp_path)
+    assert len(records) == 1
+    assert [(p.place, p.severity) for p in problems] == [(path, "warning")]
+
+
+def test_crates_in_zip_archives(tmp_path: Path) -> None:
+    good = json.dumps(attached({"@id": "a.tif", "@type": "File"})).encode()
+    members = {"x/ro-crate-metadata.json": good, "../ro-crate-metadata.json": good, "x/a.tif": b""}
+    (tmp_path / "crates.zip").write_bytes(zipped(members))
+    (tmp_path / "data.zip").write_bytes(zipped({"a.tif": b""}))
+    (tmp_path / "no.zip").write_bytes(b"PK but no archive")
+    records, problems = read(tmp_path)
+    assert [record.id for record in records] == ["gide:crates.zip/x", "gide:crates.zip/x/a.tif"]
+    assert isinstance(records[1], Image)
+    assert records[1].location == "crates.zip/x/a.tif"
+    assert [problem.item for problem in problems] == ["crates.zip", "no.zip"]
+    records, problems = read(tmp_path / "crates.zip")
+    assert len(records) == 2
+    assert [problem.reason for problem in read(tmp_path / "data.zip")[1]] == ["holds no RO-Crate"]
+
+
+def test_a_zip_bomb_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rocrate_items, "MAX_CRATE", 100_000)
+    content = b'{"@graph": "' + b" " * 5_000_000 + b'"}'
+    bomb = zipped({"ro-crate-metadata.json": content})
+    assert len(bomb) < 10_000
+    (tmp_path / "bomb.zip").write_bytes(bomb)
+    records, problems = read(tmp_path)
+    assert records == []
+    assert len(problems) == 1
+
+
+def test_words_of_the_crates_own_context(tmp_path: Path) -> None:
+    document = attached()
+    document["@context"] = [
+        "https://w3id.org/ro/crate/1.1/context",
+        {"title": {"@id": "schema:name"}, "schema": "http://schema.org/"},
+    ]
+    root = document["@graph"][1]
+    root["title"] = root.pop("name")
+    root["schema:description"] = root.pop("description")
+    (tmp_path / "ro-crate-metadata.json").write_text(json.dumps(document))
+    (made,), problems = read(tmp_path)
+    assert (made.title, made.description) == ("Title", "Words")
+    assert problems == []
+
+
+def test_what_is_not_known_becomes_key_values() -> None:
+    size = {"@id": "#size", "value": 12, "unitText": "images", "@type": "QuantitativeValue"}
+    document = crate(size={"@id": "#size"}, copyrightNotice="Ours", empty=None)
+    document["@graph"].append(size)
+    made, _ = study(document)
+    pairs = {(pair.key, pair.value) for pair in made.key_values}
+    assert {("size", "12"), ("size.unitText", "images"), ("copyrightNotice", "Ours")} <= pairs
+
+
+def test_a_source_must_name_a_place() -> None:
+    with pytest.raises(ValidationError):
+        StudyCrates.Options()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
     lambda inner: (
@@ -200,3 +326,20 @@ def test_every_crate_of_the_corpus_is_a_study(corpus: Path) -> None:
     assert sum(1 for s in studies if any(a.field == "organism" for a in s.annotations)) > 490
     by_id = {s.id: s for s in studies}
     assert by_id["gide:S-BIAD2387"].creators[0].orcid.startswith("0009-")
+
+
+@pytest.mark.corpus
+def test_real_crates_of_other_kinds(corpus: Path) -> None:
+    records, problems = read(corpus / "rocrate" / "bia-ro-crate")
+    assert problems == []
+    images = [record for record in records if isinstance(record, Image)]
+    assert len(images) == 8
+    assert {image.format for image in images} == {"OME-Zarr"}
+    assert {(a.field, a.term) for a in records[0].annotations} == {
+        ("organism", "NCBITaxon:7227"),
+        ("imaging_method", "FBbi:00000251"),
+        ("imaging_method", "FBbi:00000254"),
+    }
+    records, problems = read(corpus / "rocrate" / "validator")
+    assert len([record for record in records if record.part_of is None]) == 108
+    assert [problem.severity for problem in problems].count("error") == 1
