@@ -81,10 +81,11 @@ def parse_address(text: str | URL) -> URL:
     """Return an address that may be asked as far as its words tell, or raise AddressRefused."""
     try:
         url = URL(text) if isinstance(text, str) else text
-        port = url.port
+        host, port = url.host, url.port
+        (url.raw_host or "").encode("idna")
     except ValueError as error:
         raise AddressRefused("is no address", where=shown(str(text))) from error
-    if url.scheme not in ("http", "https") or not url.host or not port:
+    if url.scheme not in ("http", "https") or not host or not port:
         raise AddressRefused("is no http address", where=shown(url))
     if url.user is not None or url.password is not None:
         raise AddressRefused("an address with user name or password is not used", where=shown(url))

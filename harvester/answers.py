@@ -78,7 +78,7 @@ def unless(stamp: str) -> dict[str, str]:
     >>> unless('"v1"')
     {'If-None-Match': '"v1"'}
     """
-    if not stamp:
+    if not stamp or not stamp.isprintable():
         return {}
     if stamp.startswith(('"', "W/")):
         return {"If-None-Match": stamp}
@@ -100,10 +100,16 @@ def _read_json(content: bytes, url: str) -> Any:
     except (msgspec.DecodeError, RecursionError):
         pass
     try:  # NaN, a byte order mark, lone surrogates: what other programs take for JSON.
-        return json.loads(content)
+        return _without_surrogates(json.loads(content))
     except (ValueError, RecursionError) as error:
         where = shown(url)
         raise Garbled("the answer is no whole JSON", where=where, hint=_looks(content)) from error
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Return a value whose texts can be written: halves of characters become question marks."""
+    text = json.dumps(value, ensure_ascii=False)
+    return value if text.isascii() else json.loads(text.encode("utf-8", "replace"))
 
 
 def _looks(content: bytes) -> str:

@@ -136,12 +136,7 @@ class Connection:
             request.method, url, data=request.body, headers=headers, allow_redirects=False
         ) as response:
             content = await self._read(response, request, url)
-        kept = {
-            name.lower(): value
-            for name, value in response.headers.items()
-            if name.lower() != "set-cookie"
-        }
-        return Answer(response.status, str(url), kept, content)
+        return Answer(response.status, str(url), _kept(response.headers), content)
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request, url: URL) -> bytes:
         """Read a body; that of an answer nobody wants only as far as it is short and readable."""
@@ -199,6 +194,15 @@ def _trusted_origins(home: URL) -> frozenset[tuple[str, str, int]]:
     if home.scheme == "http" and home.port == 80:
         origins.add(("https", home.host or "", 443))
     return frozenset(origins)
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers with lower-case names, without cookies and without bytes that are no text."""
+    return {
+        name.lower(): value.encode("utf-8", "replace").decode()
+        for name, value in headers.items()
+        if name.lower() != "set-cookie"
+    }
 
 
 @functools.lru_cache(maxsize=8)

@@ -205,7 +205,8 @@ class Http:
         if not answer.headers.get("location"):
             raise SourceMalformed("redirects to nowhere", where=where)
         target = parse_address(target)
-        leaves = origin(target) != origin(request.url)
+        home = self._connection.is_home(target) and self._connection.is_home(request.url)
+        leaves = origin(target) != origin(request.url) and not home
         keeps = answer.status in (307, 308)
         if request.method == "POST" and keeps and leaves:
             raise SourceRefused("redirects what was sent to another host", where=where)
@@ -255,7 +256,10 @@ def _with_params(url: str, params: Params | None) -> URL:
     if not params:
         return address
     pairs = params.items() if isinstance(params, Mapping) else params
-    return address.extend_query([(name, str(value)) for name, value in pairs])
+    try:
+        return address.extend_query([(name, str(value)) for name, value in pairs])
+    except ValueError as error:
+        raise SourceRefused("cannot be written as an address", where=shown(address)) from error
 
 
 def _body(

@@ -13,8 +13,10 @@ from email.utils import formatdate
 from typing import Any, TypeVar
 
 import pytest
+from yarl import URL
 
 from harvester.answers import Answer, unless
+from harvester.connection import Request
 from harvester.http import Http, HttpOptions
 from harvester.politeness import HOSTS
 from parfocal import __version__
@@ -628,3 +630,17 @@ def test_robots_are_respected_for_pages_only(server: Loopback, site: Site) -> No
 def test_own_authority_must_be_a_file_of_certificates(server: Loopback, tmp_path: Any) -> None:
     with pytest.raises(ConfigError, match="certificates"):
         ask(server, lambda http: http.get(server.url), ca_file=tmp_path / "missing.pem")
+
+
+def test_credentials_stay_when_the_operators_host_asks_for_tls() -> None:
+    """http://lab redirects to https://lab: both are what the operator named."""
+    options = HttpOptions(url="http://lab.example")
+    http = Http(options, Visit())
+    asked = Request("GET", URL("http://lab.example/x"), SECRET_HEADERS, None, (200,), 1)
+
+    def target(place: str) -> Request:
+        return http._redirected(asked, Answer(302, "", {"location": place}, b""))
+
+    assert target("https://lab.example/x").headers == SECRET_HEADERS
+    for place in ("https://lab.example:8443/x", "http://other.example/", "http://lab.example:81/"):
+        assert target(place).headers == {"Accept": "text/csv"}
