@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from harvester.coerce import read_date
-from harvester.crate_study import term_of
+from harvester.crate import term_of
 from harvester.dois import identifier, read_doi
 from harvester.leaves import Json, child, entries, leaves, objects, words
 from harvester.licences import spdx

@@ -11,6 +11,7 @@ import re
 
 from lxml import etree
 
+from harvester.charsets import is_charset
 from harvester.elements import Element
 from parfocal.errors import SourceMalformed
 
@@ -18,7 +19,7 @@ _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,10})|([0-9]{1,10}));")
-_DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)")
+_DOCTYPE = re.compile(r"(?:\s|<!--(?:(?!-->).)*-->|<\?(?:(?!\?>).)*\?>)*+<!(?!--)", re.DOTALL)
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -31,8 +32,9 @@ def _decode(content: bytes) -> str:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace")
     declared = _DECLARED.match(content)
+    named = declared[1].decode("ascii") if declared else ""
     try:
-        return content.decode(declared[1].decode("ascii") if declared else "utf-8", "replace")
+        return content.decode(named if is_charset(named) else "utf-8", "replace")
     except LookupError:
         return content.decode("utf-8", "replace")
 
@@ -53,9 +55,18 @@ def clean_xml(content: bytes) -> str:
     return _REFERENCE.sub(_reference, _ILLEGAL.sub("", text)).strip()
 
 
+def has_doctype(text: str) -> bool:
+    """Whether a document type, which may hold entities, stands before the root element.
+
+    >>> has_doctype("<!-- x --><!DOCTYPE a><a/>"), has_doctype("<!-- x --><a><![CDATA[<!DOCTYPE]]></a>")
+    (True, False)
+    """
+    return _DOCTYPE.match(text, 0, 100_000) is not None
+
+
 def parse_xml(text: str, where: str = "") -> Element:
     """Parse clean text strictly; SourceMalformed for a document type or what is no XML."""
-    if _DOCTYPE.search(text, 0, 10_000):
+    if has_doctype(text):
         raise SourceMalformed(
             "XML with a document type is refused", where=where, hint="it could hold entities"
         )
