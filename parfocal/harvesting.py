@@ -138,13 +138,14 @@ def _harvest_of(
 def _rebuild_of(
     catalogue: Catalogue, source: SourceSettings, how: How, allow_shrink: bool, progress: Progress
 ) -> Rebuild:
-    total = _last_items(catalogue.store, source.name) if how == "renormalise" else None
+    total = _last_items(catalogue.store, source.name)
     return Rebuild(
         catalogue.store,
         source.name,
+        catalogue.source(source.name),
         catalogue.annotators,
+        how,
         catalogue.fingerprint(source),
-        source=catalogue.source(source.name) if how == "renormalise" else None,
         groups=source.access,
         claimants=("parfocal", *registry.names("annotators")),
         allow_shrink=allow_shrink,

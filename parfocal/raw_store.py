@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from parfocal.model import Record
-from parfocal.values import Counts, KeptItem, Normalised, RunReport
+from parfocal.values import Change, Counts, KeptItem, Rebuilt, RunReport
 
 if TYPE_CHECKING:
     from parfocal.interfaces import RecordStore
@@ -31,16 +30,12 @@ class RawStore(Protocol):
         """Return raw items by number, from after a number."""
         ...
 
-    def rebuild(
-        self, source: str, run: int, items: Sequence[tuple[int, Normalised]], seconds: float
-    ) -> Counts:
-        """Upsert the records of kept raw items and replace their problems, all or nothing."""
+    def records_of(self, source: str, number: int) -> list[Change]:
+        """Return the live records that a raw item gave."""
         ...
 
-    def rewrite(
-        self, source: str, run: int, records: Sequence[tuple[int, Record]], seconds: float
-    ) -> Counts:
-        """Write records anew, each with its seq, where they differ from what is there."""
+    def rebuild(self, source: str, run: int, portion: Rebuilt) -> Counts:
+        """Write what was made anew and replace the problems of its items, all or nothing."""
         ...
 
     def finish_rebuild(

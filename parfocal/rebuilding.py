@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Literal
@@ -15,103 +15,94 @@ from msgspec import Struct
 from parfocal.interfaces import Annotator, RecordStore, Source
 from parfocal.model import Record
 from parfocal.pipeline import Progress, annotated, normalise
-from parfocal.values import Normalised, RunReport
+from parfocal.values import Normalised, Rebuilt, RunReport
 
 How = Literal["renormalise", "reannotate"]
 _ITEMS_A_READ = 50
-_RECORDS_A_READ = 2000
 _RECORDS_A_BATCH = 2000
 
 
 class Rebuild(Struct, frozen=True):
-    """One rebuild of a source's records; a killed one goes on where it was.
+    """One rebuild of a source's records from its kept raw items; a killed one goes on.
 
-    With a source its kept raw items are read again (renormalise). Without one, claims are made
-    anew in the records that are there (reannotate), in place of those whose ``by`` begins with one
-    of ``claimants``. ``fingerprint`` stands for how records are made now.
+    Records whose raw items are no longer kept stay as they are; with ``how`` reannotate, claims
+    are made anew in them, in place of those whose ``by`` begins with one of ``claimants``.
+    ``fingerprint`` stands for how records are made now.
     """
 
     store: RecordStore
     name: str
+    source: Source
     annotators: Sequence[Annotator]
+    how: How
     fingerprint: str
-    source: Source | None = None
     groups: Sequence[str] = ()
     claimants: tuple[str, ...] = ("parfocal",)
     allow_shrink: bool = False
     progress: Progress | None = None
 
-    @property
-    def how(self) -> How:
-        """Return which kind of rebuild it is."""
-        return "renormalise" if self.source else "reannotate"
-
     async def run(self, worker: Executor) -> RunReport:
-        """Rebuild everything, page by page in the worker's threads."""
+        """Rebuild everything, portion by portion in the worker's threads."""
         call = partial(asyncio.get_running_loop().run_in_executor, worker)
         run, after = await call(self.store.begin_rebuild, self.name, self.how, self.fingerprint)
-        page = partial(self._renormalise, self.source) if self.source else self._reannotate
-        done = records = gone = 0
+        items = records = left = 0
         while True:
-            after, items, made, missing = await call(page, run, after)
-            if not items:
+            portion, forgotten = await call(self._portion, run, after)
+            if portion.last == after:
                 break
-            done, records, gone = done + items, records + made, gone + missing
+            after, left = portion.last, left + forgotten
+            items += len(portion.items) + forgotten
+            records += sum(len(one.records) for _, one in portion.items) + len(portion.records)
             if self.progress:
-                self.progress(done, records)
-        return await call(self._finish, run, gone)
+                self.progress(items, records)
+        return await call(self._finish, run, left)
 
-    def _renormalise(self, source: Source, run: int, after: int) -> tuple[int, int, int, int]:
-        """Do some raw items: the last number, items, records made, items that are not kept."""
+    def _portion(self, run: int, after: int) -> tuple[Rebuilt, int]:
+        """Do some raw items; return what was done, and how many are no longer kept."""
         start = time.monotonic()
-        found: list[tuple[int, Normalised]] = []
-        items = made = missing = 0
+        items: list[tuple[int, Normalised]] = []
+        records: list[tuple[int, Record]] = []
+        made = forgotten = 0
         for kept in self.store.kept(self.name, after=after, limit=_ITEMS_A_READ):
-            after, items = kept.number, items + 1
+            after = kept.number
             if kept.item is None:
-                missing += 1
-                continue
-            normalised = normalise(source, kept.item, self.annotators, self.groups)
-            found.append((kept.number, normalised))
-            made += len(normalised.records)
-            if made >= _RECORDS_A_BATCH:
+                forgotten += 1
+                records += self._claimed_anew(kept.number)
+            else:
+                found = normalise(self.source, kept.item, self.annotators, self.groups)
+                items.append((kept.number, found))
+                made += len(found.records)
+            if made + len(records) >= _RECORDS_A_BATCH:
                 break
-        if found:
-            self.store.rebuild(self.name, run, found, time.monotonic() - start)
-        return after, items, made, missing
+        portion = Rebuilt(after, tuple(items), tuple(records), time.monotonic() - start)
+        if items or records:
+            self.store.rebuild(self.name, run, portion)
+        return portion, forgotten
 
-    def _reannotate(self, run: int, after: int) -> tuple[int, int, int, int]:
-        start = time.monotonic()
-        page = self.store.records(after=after, source=self.name, limit=_RECORDS_A_READ)
-        if not page:
-            return after, 0, 0, 0
-        found = [
-            (change.seq, self._reannotated(change.record))
-            for change in page
-            if change.record is not None
-        ]
-        self.store.rewrite(self.name, run, found, time.monotonic() - start)
-        return page[-1].seq, len(page), len(page), 0
+    def _claimed_anew(self, number: int) -> Iterator[tuple[int, Record]]:
+        if self.how == "renormalise":
+            return
+        for change in self.store.records_of(self.name, number):
+            if change.record is not None:
+                yield change.seq, self._reannotated(change.record)
 
     def _reannotated(self, record: Record) -> Record:
-        own = tuple(
-            claim for claim in record.annotations if not claim.by.startswith(self.claimants)
-        )
+        own = tuple(c for c in record.annotations if not c.by.startswith(self.claimants))
         if len(own) < len(record.annotations):
             record = msgspec.structs.replace(record, annotations=own)
         return annotated(record, self.annotators)
 
-    def _finish(self, run: int, gone: int) -> RunReport:
+    def _finish(self, run: int, left: int) -> RunReport:
         message = ""
-        if gone:
+        if left and self.how == "renormalise":
             message = (
-                f"{gone:,} raw items are no longer kept: their records stay as they were."
+                f"{left:,} raw items are no longer kept: their records stay as they were."
                 " To make them anew, harvest with --full"
             )
         return self.store.finish_rebuild(
             self.name,
             run,
-            fingerprint=self.fingerprint if not gone and self._covers_all() else "",
+            fingerprint="" if message or not self._covers_all() else self.fingerprint,
             allow_shrink=self.allow_shrink,
             message=message,
         )

@@ -172,6 +172,19 @@ class Batch(Struct, frozen=True):
     seconds: float = 0.0
 
 
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild commits in one transaction, up to the raw item of number ``last``.
+
+    ``items`` were normalised anew, by their numbers; ``records``, by their seqs, were made anew of
+    themselves, as their raw items are no longer kept.
+    """
+
+    last: int
+    items: tuple[tuple[int, Normalised], ...] = ()
+    records: tuple[tuple[int, Record], ...] = ()
+    seconds: float = 0.0
+
+
 class Counts(Struct, frozen=True):
     """How many records a commit made new, changed, left alone or tombstoned."""
 

@@ -10,7 +10,7 @@ import zstandard
 from parfocal.model import Record, encode
 from parfocal.store import runs
 from parfocal.store.upsert import Upsert
-from parfocal.values import Counts, KeptItem, Normalised, RawItem
+from parfocal.values import Counts, KeptItem, RawItem, Rebuilt
 
 
 def begin(db: sqlite3.Connection, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
@@ -49,46 +49,34 @@ def kept(db: sqlite3.Connection, source: str, after: int, limit: int) -> list[Ke
     ]
 
 
-def items(
-    db: sqlite3.Connection,
-    source: str,
-    run: int,
-    found: Sequence[tuple[int, Normalised]],
-    seconds: float,
-) -> Counts:
-    """Upsert the records of kept raw items and move on."""
+def done(db: sqlite3.Connection, source: str, run: int, portion: Rebuilt) -> Counts:
+    """Write what was made anew and move on."""
     upsert = Upsert(db, source, run, rebuilding=True)
-    counts = sum((upsert.again(number, one) for number, one in found), Counts())
-    _move(db, run, counts, len(found), found[-1][0], seconds)
+    counts = sum((upsert.again(number, one) for number, one in portion.items), Counts())
+    counts += _rewrite(db, portion.records)
+    db.execute(
+        "UPDATE runs SET new = new + ?, changed = changed + ?, unchanged = unchanged + ?,"
+        " items = items + ?, seconds = seconds + ?, cursor = ? WHERE id = ?",
+        (
+            *(counts.new, counts.changed, counts.unchanged, len(portion.items)),
+            *(portion.seconds, str(portion.last), run),
+        ),
+    )
     return counts
 
 
-def records(
-    db: sqlite3.Connection, run: int, found: Sequence[tuple[int, Record]], seconds: float
-) -> Counts:
-    """Write the bodies of records that differ from what is there, and move on."""
+def _rewrite(db: sqlite3.Connection, records: Sequence[tuple[int, Record]]) -> Counts:
+    """Write the bodies of records that differ from what is there."""
     revision = db.execute("SELECT coalesce(max(revision), 0) FROM records").fetchone()[0]
     changed = 0
-    for seq, record in found:
+    for seq, record in records:
         body = encode(record)
         changed += db.execute(
             "UPDATE records SET body = ?, revision = ? WHERE seq = ? AND body IS NOT NULL"
             " AND body <> ?",
             (body, revision + changed + 1, seq, body),
         ).rowcount
-    counts = Counts(changed=changed, unchanged=len(found) - changed)
-    _move(db, run, counts, len(found), found[-1][0], seconds)
-    return counts
-
-
-def _move(
-    db: sqlite3.Connection, run: int, counts: Counts, done: int, last: int, seconds: float
-) -> None:
-    db.execute(
-        "UPDATE runs SET new = new + ?, changed = changed + ?, unchanged = unchanged + ?,"
-        " items = items + ?, seconds = seconds + ?, cursor = ? WHERE id = ?",
-        (counts.new, counts.changed, counts.unchanged, done, seconds, str(last), run),
-    )
+    return Counts(changed=changed, unchanged=len(records) - changed)
 
 
 def adopt(db: sqlite3.Connection, source: str, fingerprint: str) -> None:

@@ -26,8 +26,8 @@ from parfocal.values import (
     Change,
     Counts,
     KeptItem,
-    Normalised,
     Problem,
+    Rebuilt,
     RunReport,
     SourceState,
 )
@@ -171,19 +171,16 @@ class SqliteStore:
         with self._reading() as db, decompressing(self.place):
             return rebuild.kept(db, source, after, limit)
 
-    def rebuild(
-        self, source: str, run: int, items: Sequence[tuple[int, Normalised]], seconds: float
-    ) -> Counts:
-        """Upsert the records of kept raw items and replace their problems, all or nothing."""
-        with self._writing() as db:
-            return rebuild.items(db, source, run, items, seconds)
+    def records_of(self, source: str, number: int) -> list[Change]:
+        """Return the live records that a raw item gave."""
+        return self._changes(
+            "WHERE source = ? AND raw = ? AND body IS NOT NULL ORDER BY seq", (source, number)
+        )
 
-    def rewrite(
-        self, source: str, run: int, records: Sequence[tuple[int, Record]], seconds: float
-    ) -> Counts:
-        """Write records anew, each with its seq, where they differ from what is there."""
+    def rebuild(self, source: str, run: int, portion: Rebuilt) -> Counts:
+        """Write what was made anew and replace the problems of its items, all or nothing."""
         with self._writing() as db:
-            return rebuild.records(db, run, records, seconds)
+            return rebuild.done(db, source, run, portion)
 
     def finish_rebuild(
         self,

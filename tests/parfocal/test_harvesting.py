@@ -73,7 +73,12 @@ def open_catalogue(tmp_path):
             for archive in archives
         ]
         made = Settings.model_validate(
-            {"data_dir": tmp_path / "data", "sources": tables, **settings}
+            {
+                "data_dir": tmp_path / "data",
+                "sources": tables,
+                "ontology": {"bundled": False},
+                **settings,
+            }
         )
         catalogue = Catalogue.open(made)
         catalogue.source = {archive.name: archive for archive in archives}.__getitem__
