@@ -1,7 +1,7 @@
 """Answers of an OAI-PMH provider: errors, headers, records, resumption tokens.
 
-A page with one record that is no XML is taken apart, so that the others survive; what cannot be read
-travels on as it is and is told when it is to become a record.
+A page with one record that is no XML is taken apart, so that the others survive; what cannot be
+read travels on as it is and is told when it is to become a record.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from parfocal.errors import SourceMalformed
 _ROOT = re.compile(r"<(?:([A-Za-z_][\w.-]*):)?OAI-PMH\b[^>]*>")
 _END = re.compile(r"</(?:[A-Za-z_][\w.-]*:)?OAI-PMH\s*>\s*$")
 _START = re.compile(
-    r"<((?:[A-Za-z_][\w.-]*:)?)record\b[^<>]*>(?=\s*(?:<!--.{0,2000}?-->\s*)*<\1header\b[^<>]*(?<!/)>)",
+    r"<((?:[A-Za-z_][\w.-]*:)?)record\b[^<>]*>"
+    r"(?=\s*(?:<!--(?:(?!-->).){0,2000}-->\s*)*+<\1header\b[^<>]*(?<!/)>)",
     re.DOTALL,
 )
 _TOKEN = re.compile(r"<((?:[\w.-]+:)?)resumptionToken\b[^<>]*?(?:/>|>[^<]*</\1resumptionToken\s*>)")
