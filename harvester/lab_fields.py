@@ -7,7 +7,7 @@ from hashlib import blake2b
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harvester.lab_files import Looked, look
+from harvester.lab_files import look_at_tags
 from harvester.lab_items import FieldPlane, Optics, damage_of
 from harvester.lab_tree import LabTree
 from harvester.metaseries import pieces
@@ -86,7 +86,7 @@ def read_field(
     planes: list[FieldPlane] = []
     problems: list[Problem] = []
     for place, file in enumerate(field.files):
-        looked = look(tree, file.found)
+        looked = look_at_tags(tree, file.found)
         if isinstance(looked, Problem):
             problems.append(looked)
             continue
@@ -97,7 +97,7 @@ def read_field(
         if header is None:
             header = replace(looked.header, description=b"")
         if place in telling:
-            planes.append(_plane(file, looked, common))
+            planes.append(_plane(file, looked.header.description, common))
     if len(problems) > MAX_PROBLEMS:
         more = Problem(field.files[0].found.name, f"{len(problems) - MAX_PROBLEMS} more files of"
                        " its field cannot be read")  # fmt: skip
@@ -105,8 +105,6 @@ def read_field(
     return FieldRead(header, tuple(planes), tuple(problems))
 
 
-def _plane(file: PlateFile, looked: Looked, common: frozenset[bytes]) -> FieldPlane:
-    text = looked.header.description if looked.header else b""
-    text = looked.xml or text
+def _plane(file: PlateFile, text: bytes, common: frozenset[bytes]) -> FieldPlane:
     own = b"\n".join(piece for piece in pieces(text) if piece not in common) if common else text
     return FieldPlane(file.wave, file.time, file.z, text, own, file.row)

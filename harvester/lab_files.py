@@ -66,11 +66,25 @@ def identity_of(content: Content, xml: bytes = b"") -> str:
 def look(tree: LabTree, file: Found) -> Looked | Problem:
     """Read what is needed of one file; a file that cannot be read is a problem."""
     kind = kind_of(file.base)
+    if kind == "xml":
+        return _told(file, lambda: _look_xml(tree, file))
+    return _told(file, lambda: _look_open(tree, file, kind))
+
+
+def look_at_tags(tree: LabTree, file: Found) -> Looked | Problem:
+    """Read the tags of one TIFF file; what it would be known by elsewhere is not asked."""
+    return _told(file, lambda: _look_open(tree, file, "tags"))
+
+
+def _look_open(tree: LabTree, file: Found, kind: str) -> Looked:
+    with tree.opened(file) as content:
+        return look_into(kind, content)
+
+
+def _told(file: Found, read: Callable[[], Looked]) -> Looked | Problem:
+    """Read, and turn what goes wrong into a problem."""
     try:
-        if kind == "xml":
-            return _look_xml(tree, file)
-        with tree.opened(file) as content:
-            return look_into(kind, content)
+        return read()
     except SourceRefused as error:
         if "!/" in file.name:
             return Looked(warning=error.message)  # a member too large to unpack is known by name
@@ -97,6 +111,8 @@ def look_into(kind: str, content: Content) -> Looked:
     """Read what is needed of an open file of a kind."""
     if kind == "hdf5":
         return _look_hdf5(content)
+    if kind == "tags":
+        return Looked(read_content(content))
     if kind != "tiff":
         return Looked(identity=identity_of(content))
     header = read_content(content)

@@ -87,6 +87,7 @@ class DiskTree(Tree):
         super().__init__(root)
         self.name = name
         """What the root is called in problems."""
+        self._prefix = f"{root}{os.sep}"
 
     def listing(self, path: str) -> Listing | Problem:
         """Return what lies in a folder; hidden entries are left out."""
@@ -115,7 +116,8 @@ class DiskTree(Tree):
     def opened(self, file: Found) -> Iterator[Content]:
         """Open a regular file; one that became a link since it was listed is refused."""
         follow = 0 if file.linked else os.O_NOFOLLOW
-        place = os.path.realpath(self.root / file.name) if file.linked else self.root / file.name
+        place = f"{self._prefix}{file.name}"
+        place = os.path.realpath(place) if file.linked else place
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | follow)
         try:
             status = os.fstat(descriptor)

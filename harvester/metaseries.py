@@ -29,7 +29,6 @@ _UNBROKEN = re.compile(r"\s+(?=[A-Z][\w ()/-]{2,40}:\s)")
 _MAGNIFICATION = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[xX]\b")
 _LABEL = re.compile(r"\s*([A-Za-z]{1,2})(\d{1,2})\s*(?::\s*Site\s*(\d{1,5}))?", re.IGNORECASE)
 _WHEN = re.compile(r"(\d{4})[:-]?(\d\d)[:-]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
-_PIECE = re.compile(rb"\r?\n|&#13;&#10;|#13; #10;")
 _SHOWN = ("autoscale-", "scale-", "threshold-", "look-up-table-", "gray-calibration-")
 _READ = frozenset(
     (
@@ -43,7 +42,7 @@ _READ = frozenset(
         "ImageXpress Micro Z",
     )
 )
-_ALWAYS = frozenset(("Exposure", "Binning", "Gain", "_IllumSetting_"))
+_ALWAYS = frozenset(("Exposure", "Binning", "Gain"))
 
 
 class Plane(Struct, frozen=True):
@@ -209,7 +208,7 @@ def pairs_of(plane: Plane) -> tuple[KeyValue, ...]:
 
 def pieces(text: bytes) -> list[bytes]:
     """Return the properties and lines of a text one by one, to be compared with another's."""
-    return _PIECE.split(text)
+    return text.replace(b"&#13;&#10;", b"\n").replace(b"#13; #10;", b"\n").split(b"\n")
 
 
 def chosen_pairs(plane: Plane, own: bytes) -> tuple[KeyValue, ...]:
@@ -222,7 +221,13 @@ def chosen_pairs(plane: Plane, own: bytes) -> tuple[KeyValue, ...]:
     for line in lines:
         before = line.partition(":")[0]
         different.add(_plain(before.rpartition('value="')[2]).strip())
-    return tuple(pair for pair in pairs_of(plane) if pair.key in different or pair.key in _ALWAYS)
+    name = channel_of(plane).name
+    return tuple(
+        pair
+        for pair in pairs_of(plane)
+        if (pair.key in different or pair.key in _ALWAYS)
+        and not (pair.key == "_IllumSetting_" and pair.value == name)
+    )
 
 
 def together(each: Iterable[tuple[str, tuple[KeyValue, ...]]]) -> tuple[KeyValue, ...]:
