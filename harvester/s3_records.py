@@ -120,7 +120,7 @@ def _study_of_row(record: Record, row: tuple[tuple[str, str], ...]) -> Dataset:
         elif key.strip().lower() not in _ROW_FIELDS:
             pairs.append(KeyValue(key, value))
     origin = columns.get("origin", "")
-    links = (Link(origin, "Origin", "landing"),) if origin.startswith(("http:", "https:")) else ()
+    links = (Link(origin, "Origin"),) if origin.startswith(("http:", "https:")) else ()
     if origin and not links:
         pairs.append(KeyValue("origin", origin))
     licence = columns.get("license") or columns.get("licence", "")

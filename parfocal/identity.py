@@ -17,6 +17,9 @@ from parfocal.query import tokens
 Role = Literal["own", "claimed", "mentioned"]
 """own: it is that; claimed: it says that it is that too; mentioned: it refers to that."""
 
+DOI = "DOI"
+"""Place of a DOI that is one of the record's identifiers, and not its name in the source."""
+
 MOST_PAIRS = 2000
 MOST_NAMES = 200
 LONGEST_VALUE = 2000
@@ -47,6 +50,8 @@ class Identity(Struct, frozen=True, array_like=True):
     authors: tuple[str, ...] = ()
     year: str = ""
     papers: tuple[str, ...] = ()
+    top: bool = True
+    """Whether it lies in nothing."""
 
     @property
     def source(self) -> str:
@@ -98,6 +103,7 @@ def identity_of(record: Dataset) -> Identity | None:
         authors=tuple(sorted({_family(p.name, p.family_name) for p in record.creators} - {""})),
         year=record.date[:4],
         papers=tuple(sorted(_papers(record))),
+        top=record.part_of is None,
     )
 
 
@@ -139,15 +145,16 @@ def _names(record: Dataset) -> Iterator[Name]:
 
 
 def _own(record: Dataset) -> Iterator[Name]:
-    for text, place in ((native_of(record.id), "identifier"), (record.title, "title")):
-        value = accession(text)
-        if value:
-            yield Name(value, "own", place)
+    yield from _each((native_of(record.id),), "own", "identifier")
+    title = accession(record.title)
+    if title:
+        yield Name(title, "own", "title")
     for link in record.links:
         if link.kind == "landing":
             yield from _each((link.url,), "own", "landing page")
-    dois = [text for text in record.identifiers if text.lower().startswith(("doi:", "10."))]
-    yield from _each(dois, "own", "DOI")
+    for name in _each(record.identifiers, "own", DOI):
+        if archive_of(name.value) == "doi":
+            yield name
 
 
 def _claimed(record: Dataset) -> Iterator[Name]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from parfocal.accessions import archive_of
 from parfocal.identifiers import RecordId, record_iri, source_of
-from parfocal.identity import Identity, Name
+from parfocal.identity import DOI, Identity, Name
 from parfocal.model import Dataset, Evidence, Record, Twin, Viewer
 
 TOO_COMMON = 20
@@ -24,6 +24,7 @@ TOO_COMMON = 20
 
 _YEARS_APART = 1
 _REFERENCE = "reference"
+_SAME_DOI = "same DOI"
 _Merge = tuple[Identity, Identity, Evidence]
 
 
@@ -154,18 +155,28 @@ def _kind(value: str, roles: tuple[str, str]) -> str:
     if "mentioned" in roles:
         return _REFERENCE if "own" in roles else ""
     if roles == ("own", "own"):
-        kinds = {"doi": "same DOI", "url": "same landing page"}
+        kinds = {"doi": _SAME_DOI, "url": "same landing page"}
         return kinds.get(archive_of(value), "same accession")
     return "says so" if "own" in roles else "same name elsewhere"
 
 
-_LEVELS: tuple[tuple[str, ...], ...] = (
-    ("same accession", "same DOI", "same landing page"),
-    ("says so",),
-    ("same name elsewhere",),
-    (_REFERENCE,),
-)
-"""Kinds of evidence, the surest first."""
+def _level(merge: _Merge) -> int:
+    """Return how sure evidence is, 0 the surest.
+
+    A DOI among others is less than one that a record goes by: it may stand for all versions.
+    """
+    kind, among_others = merge[2].kind, DOI in (merge[2].here, merge[2].there)
+    if kind in ("same accession", "same landing page", _SAME_DOI):
+        return int(kind == _SAME_DOI and among_others)
+    return 2 + ("says so", "same name elsewhere", _REFERENCE).index(kind)
+
+
+def _sure(merge: _Merge) -> bool:
+    """Whether evidence may merge: a part is no whole, and a reference alone says too little."""
+    one, other, evidence = merge
+    if evidence.kind == _REFERENCE and not _agree(one, other):
+        return False
+    return one.top == other.top or evidence.kind in ("same accession", "same landing page")
 
 
 def _found(sharing: Mapping[str, Sequence[tuple[Identity, Name]]]) -> Iterator[_Merge]:
@@ -262,10 +273,10 @@ def compare(identities: Iterable[Identity]) -> Sameness:
     every = sorted(identities, key=lambda identity: identity.id)
     decision = _Decision(every)
     found = list(_found(_sharing(every)))
-    sure = [merge for merge in found if merge[2].kind != _REFERENCE or _agree(merge[0], merge[1])]
-    doubtful = [merge for merge in found if merge not in sure]
-    for kinds in _LEVELS:
-        decision.add([merge for merge in sure if merge[2].kind in kinds])
+    sure = [merge for merge in found if _sure(merge)]
+    doubtful = [merge for merge in found if not _sure(merge)]
+    for level in sorted(set(map(_level, sure))):
+        decision.add([merge for merge in sure if _level(merge) == level])
     left = [*decision.refused, *((merge, "") for merge in (*doubtful, *_proposed(every)))]
     return Sameness(
         tuple(sorted(tuple(sorted(group)) for group in decision.groups.all())),

@@ -216,6 +216,25 @@ def test_title_authors_and_year_only_propose() -> None:
     assert same(one, later) == same(one, strangers) == same(*short) == Sameness()
 
 
+def test_a_doi_of_all_versions_does_not_undo_that_of_one() -> None:
+    """Both DOIs are registered; the repository gives them to the one version that it shows."""
+    versions = ("doi:10.5281/zenodo.2", "doi:10.5281/zenodo.1")
+    shown = study("zenodo:2", links=landing("https://zenodo.org/records/2"), identifiers=versions)
+    registered = [study(f"datacite:10.5281/zenodo.{number}") for number in (1, 2)]
+    found = same(shown, *registered)
+    assert found.clusters == (("datacite:10.5281/zenodo.2", "zenodo:2"),)
+    assert [(p.one, p.other) for p in found.proposals] == [
+        ("datacite:10.5281/zenodo.1", "zenodo:2")
+    ]
+
+
+def test_a_part_with_the_doi_of_the_whole_is_only_proposed() -> None:
+    doi = ("doi:10.1000/whole",)
+    part = study("omero:Dataset:4", ome_type="Dataset", part_of="omero:Project:1", identifiers=doi)
+    found = same(study("a:1", identifiers=doi), part)
+    assert (found.merges, len(found.proposals)) == ((), 1)
+
+
 # ------------------------------------------------------------------ guards
 
 
