@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import attrgetter
 
+import msgspec
 from msgspec import Struct
 
 from indexer.entries import (
@@ -25,7 +26,7 @@ from indexer.entries import (
 )
 from parfocal.fields import FIELDS
 from parfocal.identifiers import RecordId, native_of, source_of
-from parfocal.model import Access, Dataset, Image, Record, Viewer
+from parfocal.model import PROPOSED, Access, Dataset, Image, Record, Viewer
 from parfocal.values import Change
 
 PUBLIC = "public"
@@ -175,13 +176,20 @@ _chains: dict[tuple[int, Access], tuple[tuple[Dataset, ...], _Lineage]] = {}
 _ANCESTORS_KEPT = 2_000
 
 
+def _without_mentions(ancestor: Dataset) -> Dataset:
+    if all(claim.inherited or not claim.believed for claim in ancestor.annotations):
+        return ancestor
+    kept = tuple(claim for claim in ancestor.annotations if claim.inherited)
+    return msgspec.structs.replace(ancestor, annotations=kept)
+
+
 def _legacy(ancestor: Dataset) -> _Legacy:
     kept = _legacies.get(ancestor.id)
     if kept is not None and (kept.record is ancestor or kept.record == ancestor):
         return kept
     if len(_legacies) >= _ANCESTORS_KEPT:
         _legacies.clear()
-    own = own_fields(ancestor)
+    own = own_fields(_without_mentions(ancestor))
     legacy = _Legacy(
         ancestor,
         _own_texts(ancestor, _common_texts(ancestor), pairs_of(ancestor.key_values)),
@@ -266,7 +274,7 @@ def _describe(record: Record, lineage: _Lineage) -> Described:
             fields[name] = entry
     for place in _places(record, lineage):
         fields[place.field] = place
-    claims: list[str] = [claim.term for claim in record.annotations]
+    claims = [claim.term for claim in record.annotations if claim.method != PROPOSED]
     claims += [claim for entry in fields.values() for claim in entry.claims]
     level = record.level
     return Described(

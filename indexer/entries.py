@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from indexer.texts import TOKEN_LIMIT, Cache, comparable, words
 from parfocal.fields import field_of_key, keywords_of, numbers_of, texts_of
-from parfocal.model import Annotation, KeyValue, Record
+from parfocal.model import PROPOSED, Annotation, KeyValue, Record
 from parfocal.query import date_number, first_number
 
 FACET_LIMIT = 1000
@@ -60,7 +60,7 @@ def _entry(key: tuple[str, tuple[str, ...], tuple[Annotation, ...]]) -> Entry:
         field,
         texts=tuple(dict.fromkeys(map(comparable, known))),
         terms=tuple(dict.fromkeys(claim.term for claim in believed)),
-        claims=tuple(dict.fromkeys(claim.term for claim in claims)),
+        claims=tuple(dict.fromkeys(claim.term for claim in claims if claim.method != PROPOSED)),
         facets=tuple(value for value in facets if len(value) <= FACET_LIMIT),
         suggestions=tuple(value for value in known if len(value) <= FACET_LIMIT),
     )

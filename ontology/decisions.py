@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -46,6 +46,10 @@ class Decisions:
         """Return the term that was accepted for a text, or None."""
         wording = fold(text)
         return self._terms.get((field, wording)) or self._terms.get(("", wording))
+
+    def of_field(self, field: str) -> Iterator[tuple[tuple[str, str], Curie]]:
+        """Yield ((field, text), term) of all that was accepted in a field."""
+        return ((place, term) for place, term in self._terms.items() if place[0] == field)
 
     def is_no_term(self, field: str, text: str) -> bool:
         """Whether somebody decided that a text is no term."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from ontology.decisions import shipped_names
 from parfocal.identifiers import Curie
 
 # Binomials of common laboratory organisms; where an abbreviation fits two, the earlier one counts.
@@ -64,6 +66,20 @@ _COMMON = (
     ("Ambystoma mexicanum", 8296),
 )
 _SHORT = re.compile(r"([A-Z][a-z]{0,4})\.?\s*([a-z]{2,})\.?(?:\s+([a-z]{3,})\.?)?")
+
+
+def common_names() -> Iterator[tuple[str, Curie]]:
+    """Yield (name, species) of common laboratory organisms: binomials, short forms, English names.
+
+    >>> ("C. elegans", "NCBITaxon:6239") in set(common_names())
+    True
+    """
+    for name, number in reversed(_COMMON):
+        curie = Curie(f"NCBITaxon:{number}")
+        genus, rest = name.split(" ", 1)
+        yield name, curie
+        yield f"{genus[0]}. {rest}", curie
+    yield from ((text, term) for (_, text), term in shipped_names().of_field("organism"))
 
 
 def species(text: str) -> Curie | None:

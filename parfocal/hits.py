@@ -41,7 +41,7 @@ def annotations_of(record: Record, ancestors: Sequence[Dataset]) -> tuple[HitAnn
         wanted = [
             claim
             for claim in ancestor.annotations
-            if claim.believed and claim.field in _INHERITED and claim.field not in have
+            if claim.inherited and claim.field in _INHERITED and claim.field not in have
         ]
         own += [HitAnnotation(claim, curie_iri(claim.term), ancestor.id) for claim in wanted]
         have |= {claim.field for claim in wanted}

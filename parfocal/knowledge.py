@@ -43,7 +43,7 @@ def learned_file(settings: Settings) -> Path:
 
 
 def open_knowledge(settings: Settings, terms: TermStore) -> Knowledge:
-    """Read all mapping files; a file of the settings that is missing is an error, others are not."""
+    """Read all mapping files; one that the settings name must be there, others need not."""
     named = settings.ontology.decisions
     found = [path for path in decision_files(settings) if named or path.exists()]
     taught = learned_file(settings)

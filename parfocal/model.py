@@ -57,6 +57,8 @@ class KeyValue(Part, frozen=True):
 
 CONTRADICTED = "contradicted"
 """Method of a curator's claim whose text says something else; the pipeline reports it."""
+MENTIONED = "text"
+"""Method of a claim that a title or description mentions; it counts for that record only."""
 PROPOSED = "proposed"
 """Method of a claim that waits for a curator; no search finds it."""
 
@@ -82,6 +84,11 @@ class Annotation(Part, frozen=True):
     def believed(self) -> bool:
         """Whether fields, facets and expansion may use the claim."""
         return self.score >= 0.5
+
+    @property
+    def inherited(self) -> bool:
+        """Whether what lies in the record takes the claim over: not what is only mentioned."""
+        return self.believed and self.method != MENTIONED
 
 
 class Person(Part, frozen=True):
