@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ontology.evaluate_cli import evaluate_command
+from ontology.learning_cli import learn_command
 from ontology.load import read
 from ontology.terms import SqliteTermStore, open_terms
 from parfocal.bars import bars
@@ -26,6 +27,7 @@ def ontology() -> None:
 
 
 ontology.add_command(evaluate_command)
+ontology.add_command(learn_command)
 
 
 @ontology.command()
