@@ -1,7 +1,7 @@
-"""Metadata in DataCite's terms, as JSON attributes, made a study; the one reading for all that use them.
+"""Metadata in DataCite's terms, as JSON attributes, made a study: one reading for all of them.
 
-The kernel's XML (:mod:`harvester.datacite_xml`), InvenioRDM's records, Dublin Core and DCAT are first
-brought into these attributes. What has a place in the model goes there; everything is kept as
+The kernel's XML (:mod:`harvester.datacite_xml`), InvenioRDM's records, Dublin Core and DCAT are
+first brought into these attributes. What has a place in the model goes there; everything is kept as
 key-values under the archive's own words, with the kind of a date or relation in the key.
 """
 
@@ -30,9 +30,21 @@ from parfocal.model import (
 )
 
 VOLATILE = frozenset(
-    ("viewCount", "viewsOverTime", "downloadCount", "downloadsOverTime", "referenceCount")
-    + ("citationCount", "citationsOverTime", "partCount", "partOfCount", "versionCount")
-    + ("versionOfCount", "landingPage", "xml")
+    (
+        "viewCount",
+        "viewsOverTime",
+        "downloadCount",
+        "downloadsOverTime",
+        "referenceCount",
+        "citationCount",
+        "citationsOverTime",
+        "partCount",
+        "partOfCount",
+        "versionCount",
+        "versionOfCount",
+        "landingPage",
+        "xml",
+    )
 )
 """Attributes that count use, or repeat the others as XML: no part of a record."""
 _TERMS = {
@@ -48,8 +60,15 @@ _TERMS = {
     **dict.fromkeys(("EFO", "GO", "PATO", "BTO", "OBI", "HP", "ZFA", "FYPO", "EDAM"), "term"),
 }
 _PAPERS = frozenset(
-    ("IsSupplementTo", "IsCitedBy", "IsReferencedBy", "IsDocumentedBy", "IsDescribedBy")
-    + ("IsPublishedIn", "IsReviewedBy")
+    (
+        "IsSupplementTo",
+        "IsCitedBy",
+        "IsReferencedBy",
+        "IsDocumentedBy",
+        "IsDescribedBy",
+        "IsPublishedIn",
+        "IsReviewedBy",
+    )
 )
 _NO_PAPERS = frozenset(("Dataset", "Software", "Collection", "Image", "Workflow", "Model"))
 _LABELS = {

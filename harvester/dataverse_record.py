@@ -71,7 +71,10 @@ def blocks_of(version: Json) -> dict[str, Json]:
 
 
 def _author(entry: Json) -> Json:
-    scheme, number = words(entry.get("authorIdentifierScheme")), words(entry.get("authorIdentifier"))
+    scheme, number = (
+        words(entry.get("authorIdentifierScheme")),
+        words(entry.get("authorIdentifier")),
+    )
     home = words(child(entry, "authorAffiliation.expanded", "termName"))
     return {
         "name": words(entry.get("authorName")),
@@ -112,7 +115,11 @@ def _rights(version: Json) -> list[Json]:
 def _dates(dataset: Json, version: Json, citation: Json) -> list[Json]:
     issued = words(dataset.get("publicationDate")) or words(version.get("releaseTime"))
     made = words(citation.get("productionDate"))
-    given = (("Issued", issued), ("Created", made), ("Updated", words(version.get("lastUpdateTime"))))
+    given = (
+        ("Issued", issued),
+        ("Created", made),
+        ("Updated", words(version.get("lastUpdateTime"))),
+    )
     return [{"date": text, "dateType": kind} for kind, text in given if text]
 
 

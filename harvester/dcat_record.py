@@ -41,8 +41,17 @@ _RELATIONS = {
     "http://purl.org/vocab/frbr/core#supplementOf": "IsSupplementTo",
 }
 _MAPPED = frozenset(
-    (DCT + "title", DCT + "description", DCAT + "keyword", DCT + "creator", DCT + "publisher")
-    + (DCAT + "distribution", _TYPE, *_DATES, *_RELATIONS)
+    (
+        DCT + "title",
+        DCT + "description",
+        DCAT + "keyword",
+        DCT + "creator",
+        DCT + "publisher",
+        DCAT + "distribution",
+        _TYPE,
+        *_DATES,
+        *_RELATIONS,
+    )
 )
 _MAX_DEPTH = 4
 

@@ -1,9 +1,9 @@
 """The search of InvenioRDM, walked whole although it shows no more than its first 10,000 hits.
 
 Hits are asked for in the order of a time (created or updated), and each answer begins at the time
-where the one before ended: nothing is lost or told twice when records come and go meanwhile, and the
-limit is never met. A server that does not sort is asked for smaller and smaller spans of time; one
-that knows no times at all, page by page.
+where the one before ended: nothing is lost or told twice when records come and go meanwhile, and
+the limit is never met. A server that does not sort is asked for smaller and smaller spans of time;
+one that knows no times at all, page by page.
 """
 
 from __future__ import annotations
@@ -131,9 +131,7 @@ class Search:
         hits = await self.ask(sort="updated-desc")
         return hits.total, max((words(one.get("updated")) for one in hits.records), default="")
 
-    async def walk(
-        self, field: str, spot: Spot, first: str = ""
-    ) -> AsyncIterator[Told]:
+    async def walk(self, field: str, spot: Spot, first: str = "") -> AsyncIterator[Told]:
         """Yield records page by page, by the time in ``field`` from ``first`` or the spot on.
 
         With each page comes the spot from which the walk goes on after it; None when it cannot.
@@ -166,7 +164,7 @@ class Search:
             low, told, expected = place.low, frozenset(place.told), True
 
     async def _in_order(self, field: str, low: str, times: list[str]) -> bool:
-        """Whether a page, which does not hold all, begins with the earliest of what was asked for."""
+        """Whether a page that does not hold all begins with the earliest of what was asked for."""
         if times != sorted(times) or not all(times) or (low and times[0] < low):
             return False
         if low or times[0] != times[-1]:
@@ -174,9 +172,7 @@ class Search:
         before = (read_instant(times[0]) or _FIRST) - _TICK
         return (await self.ask(_span(field, _norm_time(_FIRST), _end(before)))).total == 0
 
-    async def _crowd(
-        self, field: str, instant: str, told: frozenset[str]
-    ) -> AsyncIterator[Told]:
+    async def _crowd(self, field: str, instant: str, told: frozenset[str]) -> AsyncIterator[Told]:
         """Yield the rest of more records of one instant than fit a page."""
         known = set(told)
         page = 2
@@ -204,9 +200,7 @@ class Search:
         async for page in self._spans(field, start, _LAST):
             yield page
 
-    async def _spans(
-        self, field: str, start: datetime, end: datetime
-    ) -> AsyncIterator[Told]:
+    async def _spans(self, field: str, start: datetime, end: datetime) -> AsyncIterator[Told]:
         """Yield the records of a span of time, cut until each part fits one page."""
         waiting = [(start, end)]
         while waiting:
@@ -267,7 +261,7 @@ def _norm_time(instant: datetime) -> str:
 
 
 def _end(instant: datetime) -> str:
-    """Return the last microsecond of a millisecond: what it holds, however finely times are kept."""
+    """Return the last microsecond of a millisecond: archives keep times more or less finely."""
     return write_instant(_floor(instant) + timedelta(microseconds=999))
 
 

@@ -11,7 +11,9 @@ _MARKUP = re.compile(
     r"(?:\s[^<>]*)?/?>",
     re.I,
 )
-_BLOCKS = frozenset("p br div li tr h1 h2 h3 h4 h5 h6 blockquote pre ul ol table".split())
+_BLOCKS = frozenset(
+    ("p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "table")
+)
 _HIDDEN = frozenset(("script", "style"))
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I)
 
@@ -38,10 +40,10 @@ class _Text(HTMLParser):
 
 
 def plain_text(text: str) -> str:
-    """Return text without HTML; what has no tags of HTML stays as it is, but for entities.
+    r"""Return text without HTML; what has no tags of HTML stays as it is, but for entities.
 
     >>> plain_text("<p>Cells&nbsp;of <em>A</em>.</p><p>Fixed.</p>"), plain_text("p < 0.05")
-    ('Cells of A.\\nFixed.', 'p < 0.05')
+    ('Cells of A.\nFixed.', 'p < 0.05')
     """
     if not _MARKUP.search(text):
         return unescape(text).strip() if _ENTITY.search(text) else text.strip()

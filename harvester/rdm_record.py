@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,26 +10,52 @@ from harvester.leaves import Json, child, entries, leaves, objects, words
 from harvester.repository_files import RepositoryFile
 from parfocal.model import Access, KeyValue
 
-_RELATIONS = {
-    name.lower(): name
-    for name in (
-        "IsCitedBy Cites IsSupplementTo IsSupplementedBy IsContinuedBy Continues Describes "
-        "IsDescribedBy HasMetadata IsMetadataFor HasVersion IsVersionOf IsNewVersionOf "
-        "IsPreviousVersionOf IsPartOf HasPart IsPublishedIn IsReferencedBy References "
-        "IsDocumentedBy Documents IsCompiledBy Compiles IsVariantFormOf IsOriginalFormOf "
-        "IsIdenticalTo IsReviewedBy Reviews IsDerivedFrom IsSourceOf IsRequiredBy Requires "
-        "Obsoletes IsObsoletedBy Collects IsCollectedBy HasTranslation IsTranslationOf"
-    ).split()
-}
+_DATACITE = """
+IsCitedBy Cites IsSupplementTo IsSupplementedBy IsContinuedBy Continues Describes IsDescribedBy
+HasMetadata IsMetadataFor HasVersion IsVersionOf IsNewVersionOf IsPreviousVersionOf IsPartOf
+HasPart IsPublishedIn IsReferencedBy References IsDocumentedBy Documents IsCompiledBy Compiles
+IsVariantFormOf IsOriginalFormOf IsIdenticalTo IsReviewedBy Reviews IsDerivedFrom IsSourceOf
+IsRequiredBy Requires Obsoletes IsObsoletedBy Collects IsCollectedBy HasTranslation
+IsTranslationOf
+"""
+_RELATIONS: dict[str, str] = {name.lower(): name for name in re.findall(r"\w+", _DATACITE)}
 _RDM_KNOWN = frozenset(
-    ("title", "additional_titles", "creators", "contributors", "description", "publisher")
-    + ("additional_descriptions", "rights", "subjects", "dates", "identifiers", "publication_date")
-    + ("related_identifiers", "funding", "resource_type")
+    (
+        "title",
+        "additional_titles",
+        "creators",
+        "contributors",
+        "description",
+        "publisher",
+        "additional_descriptions",
+        "rights",
+        "subjects",
+        "dates",
+        "identifiers",
+        "publication_date",
+        "related_identifiers",
+        "funding",
+        "resource_type",
+    )
 )
 _OLD_KNOWN = frozenset(
-    ("title", "doi", "creators", "contributors", "description", "license", "keywords", "subjects")
-    + ("dates", "related_identifiers", "alternate_identifiers", "grants", "publication_date")
-    + ("resource_type", "relations")
+    (
+        "title",
+        "doi",
+        "creators",
+        "contributors",
+        "description",
+        "license",
+        "keywords",
+        "subjects",
+        "dates",
+        "related_identifiers",
+        "alternate_identifiers",
+        "grants",
+        "publication_date",
+        "resource_type",
+        "relations",
+    )
 )
 _OUTSIDE = ("custom_fields", "revision_id", "revision", "status", "state")
 _PUBLIC = ("public", "open", "")
@@ -59,7 +86,9 @@ def communities(record: Json) -> list[str]:
     """Return the names (slugs, else ids) of the communities that a record is in."""
     held = child(record, "parent", "communities")
     old = entries(child(record, "metadata", "communities"))
-    named = [words(one.get("slug")) or words(one.get("id")) for one in objects(child(held, "entries"))]
+    named = [
+        words(one.get("slug")) or words(one.get("id")) for one in objects(child(held, "entries"))
+    ]
     ids = [words(one) for one in entries(child(held, "ids"))]
     older = [words(one.get("id") or one.get("identifier")) for one in objects(old)]
     return [name for name in (named or ids or older) if name]
@@ -200,7 +229,9 @@ def _of_rdm(metadata: Json, record: Json) -> Json:
             {"date": words(metadata.get("publication_date")), "dateType": "Issued"},
             *_kinds(metadata.get("dates"), "date", "dateType"),
         ],
-        "relatedIdentifiers": [_related(one) for one in objects(metadata.get("related_identifiers"))],
+        "relatedIdentifiers": [
+            _related(one) for one in objects(metadata.get("related_identifiers"))
+        ],
         "alternateIdentifiers": _alternates(metadata.get("identifiers"), record),
         "fundingReferences": [_funding(one) for one in objects(metadata.get("funding"))],
         "types": {"resourceType": words(child(kind, "id")), "title": _label(child(kind, "title"))},
@@ -292,7 +323,9 @@ def _of_old(metadata: Json, record: Json) -> Json:
         "rightsList": [{"rightsIdentifier": words(child(licence, "id")) or words(licence)}],
         "subjects": list(_old_subjects(metadata)),
         "dates": list(_old_dates(metadata)),
-        "relatedIdentifiers": [_old_related(one) for one in objects(metadata.get("related_identifiers"))],
+        "relatedIdentifiers": [
+            _old_related(one) for one in objects(metadata.get("related_identifiers"))
+        ],
         "alternateIdentifiers": _alternates(metadata.get("alternate_identifiers"), record),
         "fundingReferences": [_old_grant(one) for one in objects(metadata.get("grants"))],
         "types": {
@@ -329,7 +362,9 @@ def listed_files(record: Json) -> list[Json] | None:
         return objects(held)
     found = child(held, "entries")
     if isinstance(found, dict) and found:
-        return [{"key": name, **one} for name, one in sorted(found.items()) if isinstance(one, dict)]
+        return [
+            {"key": name, **one} for name, one in sorted(found.items()) if isinstance(one, dict)
+        ]
     if isinstance(found, list) and found:
         return objects(found)
     if not isinstance(held, dict) or held.get("enabled") is False or held.get("count") == 0:

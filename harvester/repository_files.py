@@ -24,7 +24,9 @@ class RepositoryFile(Struct, frozen=True, kw_only=True):
     pairs: tuple[KeyValue, ...] = ()
 
 
-def images_of(study: Dataset, files: Iterable[RepositoryFile], item: str) -> Iterator[Image | Problem]:
+def images_of(
+    study: Dataset, files: Iterable[RepositoryFile], item: str
+) -> Iterator[Image | Problem]:
     """Yield the images among the files of a study; one whose name makes no identifier is told."""
     taken: set[str] = set()
     for file in files:

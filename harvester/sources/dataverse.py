@@ -1,8 +1,8 @@
 """Source ``dataverse``: the data sets of a Dataverse, found by its search, read as JSON.
 
-Every walk lists all data sets, which is cheap, and reads those whose ``updatedAt`` is another one than
-before: sorting by date misses minor versions. Pages overlap by one data set, so that a list that shifts
-while it is read is noticed and read again.
+Every walk lists all data sets, which is cheap, and reads those whose ``updatedAt`` is another one
+than before: sorting by date misses minor versions. Pages overlap by one data set, so that a list
+that shifts while it is read is noticed and read again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harvester.dataverse_record import records_of, version_number, version_of
 from harvester.http import Http, HttpOptions
 from harvester.leaves import Json, child, objects, words
 from harvester.secrets import Secret
-from parfocal.errors import RecordInvalid, SourceError, SourceMalformed, SourceRefused
+from parfocal.errors import RecordInvalid, SourceError, SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk
 from parfocal.model import Provenance, Record

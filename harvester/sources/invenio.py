@@ -1,8 +1,8 @@
 """Source ``invenio``: Zenodo and every other InvenioRDM, over its REST interface.
 
-The first walk reads everything; later ones what changed since, and compare the number of records with
-what it must be then. Where that does not fit, something is gone: the archive's table of deleted
-records is asked, and if that does not explain it, everything is listed again.
+The first walk reads everything; later ones what changed since, and compare the number of records
+with what it must be then. Where that does not fit, something is gone: the archive's table of
+deleted records is asked, and if that does not explain it, everything is listed again.
 """
 
 from __future__ import annotations
@@ -189,9 +189,7 @@ class InvenioRecords:
 class _Round:
     """One walk over one archive."""
 
-    def __init__(
-        self, source: InvenioRecords, http: Http, walk: Walk, scopes: list[Scope]
-    ) -> None:
+    def __init__(self, source: InvenioRecords, http: Http, walk: Walk, scopes: list[Scope]) -> None:
         self._source = source
         self._http = http
         self._walk = walk
@@ -228,7 +226,7 @@ class _Round:
             yield found
 
     async def changes(self, place: Place, since: str) -> AsyncIterator[Fetched]:
-        """Yield what was changed since a time, scope by scope; then ``_reached`` holds the place."""
+        """Yield what was changed since a time, scope by scope; ``_reached`` is where it ended."""
         async for found in self._scopes_from(place, "updated", since):
             yield found
 
@@ -255,9 +253,7 @@ class _Round:
     def _search(self, index: int) -> Search:
         return Search(self._http, self._scopes[index])
 
-    async def _scopes_from(
-        self, place: Place, field: str, since: str
-    ) -> AsyncIterator[Fetched]:
+    async def _scopes_from(self, place: Place, field: str, since: str) -> AsyncIterator[Fetched]:
         self._reached = place
         for index in range(place.scope, len(self._scopes)):
             spot = place.spot if index == place.scope else Spot()
@@ -277,9 +273,7 @@ class _Round:
                 self._source.options.concurrency,
             )
         ]
-        new = sum(
-            isinstance(one, RawItem) and not self._walk.stamp(one.key) for one in found
-        )
+        new = sum(isinstance(one, RawItem) and not self._walk.stamp(one.key) for one in found)
         newest = max((words(record.get("updated")) for record in records), default="")
         before = self._reached
         self._reached = msgspec.structs.replace(
@@ -302,7 +296,9 @@ class _Round:
         key = self._source.key(record)
         if not key:
             return Problem(self._source.name, "a hit of the search has no identifier")
-        stamp = f"{identity(record)} {words(record.get('updated')) or words(record.get('modified'))}"
+        stamp = (
+            f"{identity(record)} {words(record.get('updated')) or words(record.get('modified'))}"
+        )
         if self._walk.stamp(key) == stamp:
             return Unchanged(key)
         try:
@@ -337,9 +333,7 @@ class _Round:
                 continue
             told.add(identifier)
             url = f"{self._source.root}/api/records/{quote(identifier, safe='')}"
-            answer = await self._http.get(
-                url, headers=self._source.headers, expect=(200, 404, 410)
-            )
+            answer = await self._http.get(url, headers=self._source.headers, expect=(200, 404, 410))
             if answer.status != 200:
                 yield Deleted(identifier)
         yield Mark(dump.version)

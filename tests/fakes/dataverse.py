@@ -1,7 +1,7 @@
 """A Dataverse on loopback: search, exports, the native interface.
 
-Sorting by date knows major versions only; ``updatedAt`` shows minor ones too. Exports are bare JSON,
-everything else is in an envelope. Unknown data sets are 404, an unknown exporter 400.
+Sorting by date knows major versions only; ``updatedAt`` shows minor ones too. Exports are bare
+JSON, everything else is in an envelope. Unknown data sets are 404, an unknown exporter 400.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class FakeDataverse:
             "versionState": "RELEASED",
             "lastUpdateTime": now,
             "releaseTime": now,
-            "license": {"name": "CC0 1.0", "uri": "http://creativecommons.org/publicdomain/zero/1.0"},
+            "license": {
+                "name": "CC0 1.0",
+                "uri": "http://creativecommons.org/publicdomain/zero/1.0",
+            },
             "metadataBlocks": {
                 "citation": {
                     "displayName": "Citation Metadata",
@@ -182,7 +185,8 @@ class FakeDataverse:
             one
             for one in self.sets
             if not one["deaccessioned"]
-            and word in self.shown(one, -1)["metadataBlocks"]["citation"]["fields"][0]["value"].lower()
+            and word
+            in self.shown(one, -1)["metadataBlocks"]["citation"]["fields"][0]["value"].lower()
         ]
         if asked.one("sort") == "date":
             found.sort(key=lambda one: one["published"], reverse=asked.one("order") != "asc")

@@ -1,8 +1,8 @@
 """An InvenioRDM on loopback, with the limits of the real one, in its own or Zenodo's older shape.
 
 The search shows no more than 10,000 hits: ``(page - 1) * size >= 10000`` is 400, and so is a size
-above 25 (100 with a token). Hits are the latest versions unless ``allversions``. ``links.next`` follows
-the total and so leads into that 400. Deleted records are 410 and in the exported table.
+above 25 (100 with a token). Hits are the latest versions unless ``allversions``. ``links.next``
+follows the total and so leads into that 400. Deleted records are 410 and in the exported table.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class FakeInvenio:
                 {"key": "table.csv", "size": 7, "checksum": "md5:bb"},
             ],
         }
-        for one in self.records:
-            if one["parent"] == record["parent"]:
+        for one in self.records if parent else ():
+            if one["parent"] == parent:
                 one["latest"] = False
                 record["index"] = one["index"] + 1
         self.records.append(record)
@@ -230,7 +230,10 @@ class FakeInvenio:
                 "doi": {"identifier": f"10.5281/x.{one['id']}", "provider": "datacite"},
                 "oai": {"identifier": f"oai:archive.example:{one['id']}", "provider": "oai"},
             },
-            "access": {"record": "restricted" if one["restricted"] else "public", "files": "public"},
+            "access": {
+                "record": "restricted" if one["restricted"] else "public",
+                "files": "public",
+            },
             "files": {"enabled": True, "count": len(entries), "entries": entries},
             "stats": {"all_versions": {"views": 17}},
             "metadata": {
@@ -263,9 +266,11 @@ class FakeInvenio:
                     }
                 ],
                 "funding": [
-                    {"funder": {"name": "Funder"},
-                     "award": {"number": "7", "title": {"en": "Grant"}}}
-                ],  # fmt: skip
+                    {
+                        "funder": {"name": "Funder"},
+                        "award": {"number": "7", "title": {"en": "Grant"}},
+                    }
+                ],
                 "description": "<p>Cells &amp; more.</p>",
                 "publisher": "Example Archive",
                 **one["metadata"],
@@ -296,9 +301,12 @@ class FakeInvenio:
                 "publication_date": one["created"][:10],
                 "access_right": "open",
                 "creators": [
-                    {"name": "Example, Ada", "affiliation": "Institute",
-                     "orcid": "0000-0002-1825-0097"}
-                ],  # fmt: skip
+                    {
+                        "name": "Example, Ada",
+                        "affiliation": "Institute",
+                        "orcid": "0000-0002-1825-0097",
+                    }
+                ],
                 "license": {"id": "cc-by-4.0"},
                 "keywords": ["HeLa"],
                 "communities": [{"id": name} for name in one["communities"]],

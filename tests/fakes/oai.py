@@ -1,8 +1,8 @@
 """An OAI-PMH provider on loopback, strict as the protocol and as forgetful as real ones.
 
 Dates must have the announced granularity, ``from`` after ``until`` is an error, a resumption token
-allows no other argument. Tokens hold an offset; an expired one is HTTP 422, as InvenioRDM has it, or
-badResumptionToken. The last page has an empty token; a list of one page has none.
+allows no other argument. Tokens hold an offset; an expired one is HTTP 422, as InvenioRDM has it,
+or badResumptionToken. The last page has an empty token; a list of one page has none.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import ValidationError
-from tests.fakes.datacite_rest import FakeDataciteRest
 
 from harvester.sources.datacite import DataciteDois
 from parfocal.model import Dataset, KeyValue
@@ -19,6 +18,7 @@ from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest
 from parfocal.testing.loopback import Loopback, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
 from parfocal.values import Problem, RawItem, Unchanged
+from tests.fakes.datacite_rest import FakeDataciteRest
 
 
 def source_at(server: Loopback, **more: object) -> DataciteDois:
@@ -48,7 +48,12 @@ def test_last_full_page_is_followed_by_an_empty_one() -> None:
         found = fetch_all(source_at(server, page_size=3))
     assert len(raw_items(found)) == 6
     assert not [one for one in found if isinstance(one, Problem)]
-    assert [len(asked.one("page[cursor]")) > 1 for asked in server.asked] == [False, False, True, True]
+    assert [len(asked.one("page[cursor]")) > 1 for asked in server.asked] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_only_changes_are_asked_for_again() -> None:
@@ -111,7 +116,11 @@ def test_record_says_everything_but_how_often_it_was_looked_at() -> None:
         source = source_at(server)
         (study,) = normalise_all(source, fetch_all(source))
     assert isinstance(study, Dataset)
-    assert (study.id, study.title, study.description) == ("dois:10.5072/cells.1", "Cells 1", "Words")
+    assert (study.id, study.title, study.description) == (
+        "dois:10.5072/cells.1",
+        "Cells 1",
+        "Words",
+    )
     assert (study.date, study.licence, study.publisher) == (
         "2024-01-01", "CC-BY-4.0", "Example Archive")  # fmt: skip
     assert study.identifiers == ("doi:10.5072/cells.1",)

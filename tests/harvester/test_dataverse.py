@@ -7,7 +7,6 @@ from datetime import date
 
 import pytest
 from pydantic import ValidationError
-from tests.fakes.dataverse import FakeDataverse
 
 from harvester.sources.dataverse import DataverseSets
 from parfocal.model import Dataset, Image, KeyValue
@@ -16,6 +15,7 @@ from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest
 from parfocal.testing.loopback import Loopback, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
 from parfocal.values import Problem, RawItem, Unchanged
+from tests.fakes.dataverse import FakeDataverse
 
 
 def source_at(server: Loopback, **more: object) -> DataverseSets:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.fakes.invenio import FakeInvenio
 from pydantic import ValidationError
 
 from harvester.invenio_dumps import read_ids
 from harvester.sources.invenio import InvenioRecords
+from parfocal.errors import SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest, state
 from parfocal.testing.loopback import Loopback, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
 from parfocal.values import Deleted, Mark, Problem, Unchanged
+from tests.fakes.invenio import FakeInvenio
 
 
 def source_at(server: Loopback, **more: object) -> InvenioRecords:
@@ -50,6 +52,8 @@ class TestInvenio(HttpSourceContract):
 
 class TestOlderShape(TestInvenio):
     """Zenodo's older answers; a record's files are asked for where the search shows none."""
+
+    test_failure_that_passes = None  # as in the newer shape
 
     @pytest.fixture
     def archive(self) -> FakeInvenio:
@@ -127,7 +131,9 @@ def test_size_of_a_page_follows_what_the_archive_allows(monkeypatch: pytest.Monk
     keys, found, server = walked(archive, token="env:REPO_TOKEN", group="insiders")
     assert {asked.one("size") for asked in server.asked} == {"100"}
     assert len(keys) == 60
-    source = InvenioRecords("repo", InvenioRecords.Options(url="http://x.example", group="insiders"))
+    source = InvenioRecords(
+        "repo", InvenioRecords.Options(url="http://x.example", group="insiders")
+    )
     hidden = [one for one in normalise_all(source, found) if not one.access.public]
     assert {one.access.groups for one in hidden} == {("insiders",)}
     assert {type(one) for one in hidden} == {Dataset, Image}
@@ -257,14 +263,12 @@ def test_a_search_that_shows_less_than_it_counts_deletes_nothing() -> None:
     assert Unchanged("", below=True) in found
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08\x00cut", b"record_id\n1\n"])
-def test_tables_of_deleted_records_are_read_or_refused(content: bytes) -> None:
-    from parfocal.errors import SourceMalformed
-
-    try:
-        assert list(read_ids(content, "x")) == (["1"] if content[:6] == b"record" else [])
-    except SourceMalformed as error:
-        assert "unpacked" in error.message or "cut off" in error.message
+def test_tables_of_deleted_records_are_read_or_refused() -> None:
+    assert list(read_ids(b"", "x")) == []
+    assert list(read_ids(b"record_id,parent_id\n1,\n3,2\n", "x")) == ["1", "3", "2"]
+    for content in (b"\x1f\x8b\x08\x00cut", gzip.compress(b"record_id\n1\n")[:-9]):
+        with pytest.raises(SourceMalformed):
+            list(read_ids(content, "x"))
 
 
 # ------------------------------------------------------------------ what a record says
