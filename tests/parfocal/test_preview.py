@@ -123,7 +123,10 @@ def test_a_source_that_shrank_is_told(harvested):
 def command(harvested):
     folder = harvested.data_dir.parent
     file = folder / "parfocal.toml"
-    file.write_text('[[sources]]\nname = "crates"\nkind = "rocrate"\npath = "crates"\n')
+    file.write_text(
+        '[[sources]]\nname = "crates"\nkind = "rocrate"\npath = "crates"\n'
+        "[ontology]\nbundled = false\n"
+    )
 
     def run(*words):
         return CliRunner().invoke(root, ["--config", str(file), *words])
