@@ -37,7 +37,7 @@ _CANONICAL = {name.lower(): name for name in (*_SEVEN_DIGITS, *_OTHERS)} | {
     "plant ontology": "PO",
 }
 _WRITTEN = re.compile(r"(?:([A-Za-z][A-Za-z]*)\s*[_: ]\s*)?([A-Za-z]?\d[A-Za-z0-9.]*)")
-_SEPARATOR = re.compile(r"\s*[;,|]\s*|\s+(?=[A-Za-z]+[_:]\d)")
+_SEPARATOR = re.compile(r"(?:(?<!\s)\s+)?[;,|]\s*|(?<!\s)\s+(?=[A-Za-z]+[_:]\d)")
 _LAST = re.compile(r"[^/#=]*$")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]*(?: [A-Za-z]+)?")
 

@@ -22,10 +22,10 @@ EPOCH = datetime(1970, 1, 1)
 """Where the seconds of :func:`time_of` are counted from; the microscope tells no time zone."""
 _STAGE_UNIT = "µm"
 _PROP = re.compile(r'<(?:custom-)?prop\s+id="([^"]{1,200})"(?:\s+type="[^"]*")?\s+value="([^"]*)"')
-_BREAK = re.compile(r"\s*(?:#13;\s*#10;|\r\n|\r|\n)\s*")
+_BREAK = re.compile(r"(?:(?<!\s)\s+)?(?:#13;\s*#10;|\r\n|\r|\n)\s*")
 _ENTITY = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-_UNBROKEN = re.compile(r"\s+(?=[A-Z][\w ()/-]{2,40}:\s)")
+_UNBROKEN = re.compile(r"(?<!\s)\s+(?=[A-Z][\w ()/-]{2,40}:\s)")
 _MAGNIFICATION = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[xX]\b")
 _LABEL = re.compile(r"\s*([A-Za-z]{1,2})(\d{1,2})\s*(?::\s*Site\s*(\d{1,5}))?", re.IGNORECASE)
 _WHEN = re.compile(r"(\d{4})[:-]?(\d\d)[:-]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")

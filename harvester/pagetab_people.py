@@ -18,7 +18,7 @@ _PERSONAL = (
     *("role", "roles", *_MAIL),
 )
 _ADDRESS = re.compile(r"(?:https?://|(?:www\.|(?:dx\.)?doi\.org/))\S+", re.I)
-_SEPARATOR = re.compile(r"\s*[,;]\s*")
+_SEPARATOR = re.compile(r"(?:(?<!\s)\s+)?[,;]\s*")
 _ORDER = re.compile(r"o\d+", re.I)
 _DIGITS = re.compile(r"\d{1,9}")
 _PMC = re.compile(r"(?:PMC)?(\d{1,9})", re.I)

@@ -25,7 +25,7 @@ DESCRIBED = (
 )
 FILE_LIST = ("file list", "filelist")
 _TITLED = ("title", "name")
-_TAXON = re.compile(r"(\d+)\s*$")
+_TAXON = re.compile(r"(?<!\d)(\d+)\s*$")
 
 
 class Part(Struct, frozen=True):

@@ -18,7 +18,7 @@ _WRAPPED = re.compile(
 )
 _TERM_SOURCE = re.compile(r"term source\s*\d*\s*(ref|accession(?: number)?)(?:\.\d+)?", re.I)
 _TERM_ACCESSION = re.compile(r"(.+?) term accession(?: number)?( [a-z])?", re.I)
-_NUMBER = re.compile(r"\s+\d+$")
+_NUMBER = re.compile(r"(?<!\s)\s+\d+$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 LONGEST_NAME = 1200
 
