@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import Struct
-
-from harvester.coerce import read_date
-from harvester.dois import identifier, read_doi
 from harvester.leaves import words
-from harvester.licences import spdx
 from harvester.sources.omero_context import (
     READ,
     Context,
@@ -26,12 +21,13 @@ from harvester.sources.omero_context import (
     read_object,
     rest_of,
 )
+from harvester.sources.omero_curated import read_curated
 from harvester.sources.omero_images import read_image, read_well
 from harvester.sources.omero_items import Held, Part
-from harvester.sources.omero_notes import Said, read_notes
+from harvester.sources.omero_notes import read_notes
 from harvester.sources.omero_options import OmeroOptions
 from parfocal.errors import SourceMalformed
-from parfocal.model import Dataset, DatasetType, KeyValue, Link, Publication, Record
+from parfocal.model import Dataset, DatasetType, KeyValue, Link, Record
 
 _CONTAINERS: Mapping[str, DatasetType] = {
     "project": "Project",
@@ -39,11 +35,6 @@ _CONTAINERS: Mapping[str, DatasetType] = {
     "screen": "Screen",
     "plate": "Plate",
 }
-_LICENCES = frozenset({"license", "licence", "study license"})
-_DATES = frozenset({"release date", "publication date", "study public release date"})
-_IDENTIFIERS = frozenset(
-    {"data doi", "study data doi", "doi", "bioimage archive accession", "biostudies accession"}
-)
 
 
 def read_item(held: Held, source: str, options: OmeroOptions) -> Iterator[Record]:
@@ -67,7 +58,7 @@ def _container(context: Context) -> Dataset:
     held, body = context.held, context.body
     said = read_notes(held.notes, held.web)
     pairs = (*said.pairs, *rest_of(body, READ), *_runs(held), *counted(said), *membership(context))
-    known = _known(said)
+    known = read_curated(said.pairs)
     parents = [context.id(*kind_and_number(key)) for key in held.parents]
     return Dataset(
         id=context.id(held.kind, body["@id"]),
@@ -108,42 +99,3 @@ def _runs(held: Held) -> Iterator[KeyValue]:
         for key in ("StartTime", "EndTime"):
             if value := day_of(run.get(key)):
                 yield KeyValue(f"PlateAcquisition.{key}", value)
-
-
-class _Known(Struct, frozen=True):
-    """What curators' key-values say that a record has a field of its own for."""
-
-    licence: str = ""
-    date: str = ""
-    identifiers: tuple[str, ...] = ()
-    publications: tuple[Publication, ...] = ()
-
-
-def _known(said: Said) -> _Known:
-    first: dict[str, str] = {}
-    for pair in said.pairs:
-        first.setdefault(pair.key.strip().lower(), pair.value)
-    return _Known(
-        next((spdx(first[key]) for key in sorted(_LICENCES) if first.get(key)), ""),
-        next((day for key in sorted(_DATES) if (day := read_date(first.get(key, "")))), ""),
-        tuple(
-            dict.fromkeys(
-                found
-                for pair in said.pairs
-                if pair.key.strip().lower() in _IDENTIFIERS and (found := identifier(pair.value))
-            )
-        ),
-        tuple(_publications(first)),
-    )
-
-
-def _publications(first: Mapping[str, str]) -> Iterator[Publication]:
-    found = Publication(
-        title=first.get("publication title", ""),
-        authors=first.get("publication authors", ""),
-        doi=read_doi(first.get("publication doi", "")),
-        pubmed=first.get("pubmed id", "").partition(" ")[0],
-        pmc=first.get("pmc id", "").partition(" ")[0],
-    )
-    if found != Publication():
-        yield found

@@ -159,6 +159,7 @@ class Server:
             for name, link in links.items()
             if isinstance(link, str) and link and name.startswith("url:") and name != "url:schema"
         }
+        found.setdefault("projects", urljoin(base, "m/projects/"))
         for name in (*_LISTED, *_LISTED_LATER):
             found.setdefault(name, urljoin(found["projects"], f"../{name}/"))
         for name in ("token", "servers", "login"):

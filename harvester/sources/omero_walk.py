@@ -237,7 +237,8 @@ class OmeroWalk:
         run: _Run | None = None
 
         async def look(task: _Task) -> Looked:
-            return await self._looker.look(task.scope, task.offset)
+            known = self._seen if task.scope.kind == "image" else None
+            return await self._looker.look(task.scope, task.offset, known)
 
         tasks = self._tasks(scope for scope in scopes if scope.count)
         async with aclosing(in_order(look, tasks, self._at_once)) as pages:

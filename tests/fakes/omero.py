@@ -198,7 +198,7 @@ class FakeOmero:
         self.sessions.clear()
 
     def sees(self, user: int, thing: Thing) -> bool:
-        name, permissions = self.groups[thing.group]
+        _, permissions = self.groups[thing.group]
         if thing.group not in self.people[user].groups:
             return False
         return permissions != "private" or thing.owner == user
@@ -263,7 +263,9 @@ class FakeOmero:
         is_json = "json" in asked.headers.get("content-type", "")
         text = asked.body.decode()
         form = json.loads(text) if is_json else {k: v[0] for k, v in parse_qs(text).items()}
-        token = asked.headers.get("x-csrftoken") or ("" if is_json else form.get("csrfmiddlewaretoken"))
+        token = asked.headers.get("x-csrftoken") or (
+            "" if is_json else form.get("csrfmiddlewaretoken")
+        )
         known = token in self._tokens and self.cookies(asked).get("csrftoken") in self._tokens
         if self.csrf and not known:
             return Given(403, b"<h1>Forbidden</h1> CSRF verification failed.", "text/html")
@@ -326,9 +328,7 @@ class FakeOmero:
             body["omero:childCount"] = self._count(thing)
         return self._json({"data": body})
 
-    def _listing(
-        self, kind: str, inside: tuple[str, int] | None, asked: Asked, user: int
-    ) -> Given:
+    def _listing(self, kind: str, inside: tuple[str, int] | None, asked: Asked, user: int) -> Given:
         offset, limit = self._window(asked)
         if kind == "run" and inside and self._has_empty_run(inside[1]) and limit:
             shown = self._visible(kind, inside, asked, user)[offset : offset + limit]
@@ -392,7 +392,9 @@ class FakeOmero:
         return [sample for sample in self.samples if sample.run == run]
 
     def _has_empty_run(self, plate: int) -> bool:
-        runs = [t for t in self.things.values() if t.kind == "run" and ("plate", plate) in t.parents]
+        runs = [
+            t for t in self.things.values() if t.kind == "run" and ("plate", plate) in t.parents
+        ]
         return any(not self._fields(run.id) for run in runs)
 
     # -------------------------------------------------------------- an object's JSON
@@ -444,14 +446,20 @@ class FakeOmero:
             body: dict[str, Any] = {
                 "@id": sample.image + 2000,
                 "@type": f"{SCHEMA}#WellSample",
-                "PositionX": {"@type": "TBD#LengthI", "Unit": "REFERENCEFRAME", "Value": sample.x,
-                              "Symbol": "reference frame"},
+                "PositionX": {
+                    "@type": "TBD#LengthI",
+                    "Unit": "REFERENCEFRAME",
+                    "Value": sample.x,
+                    "Symbol": "reference frame",
+                },
                 "Image": shown,
             }
             run = self.things.get(("run", sample.run or 0))
             if run:
                 body["PlateAcquisition"] = {
-                    "@id": run.id, "@type": f"{SCHEMA}#PlateAcquisition", "Name": run.name,
+                    "@id": run.id,
+                    "@type": f"{SCHEMA}#PlateAcquisition",
+                    "Name": run.name,
                     **run.facts,
                 }
             yield body
@@ -459,8 +467,12 @@ class FakeOmero:
     def _details(self, thing: Thing) -> dict[str, Any]:
         name, permissions = self.groups[thing.group]
         person = self.people[thing.owner]
-        shown = {"@type": "TBD#Permissions", "perm": _PERMISSIONS[permissions], "canEdit": False,
-                 "isWorldRead": False}
+        shown = {
+            "@type": "TBD#Permissions",
+            "perm": _PERMISSIONS[permissions],
+            "canEdit": False,
+            "isWorldRead": False,
+        }
         return {
             "@type": "TBD#Details",
             "permissions": shown,
@@ -508,7 +520,9 @@ class FakeOmero:
 
     # -------------------------------------------------------------- annotations
 
-    def _linked(self, asked: Asked, names: dict[str, str], user: int) -> Iterator[tuple[Note, Thing]]:
+    def _linked(
+        self, asked: Asked, names: dict[str, str], user: int
+    ) -> Iterator[tuple[Note, Thing]]:
         for parameter, kind in names.items():
             for id in asked.query.get(parameter, ()):
                 thing = self.things.get((kind, int(id)))
@@ -592,8 +606,13 @@ class FakeOmero:
         if note.kind == "map":
             body["values"] = note.value
         elif note.kind == "file":
-            body["file"] = {"id": note.id + 1, "name": note.value, "size": 10, "path": "/",
-                            "mimetype": "text/csv"}
+            body["file"] = {
+                "id": note.id + 1,
+                "name": note.value,
+                "size": 10,
+                "path": "/",
+                "mimetype": "text/csv",
+            }
         else:
             body[_LONG[note.kind]] = note.value
         return body
@@ -612,7 +631,7 @@ def _as_marshalled(note: Note) -> dict[str, Any]:
 
 
 def small_world(**settings: Any) -> FakeOmero:
-    """A server with two projects, a screen with a plate, an orphaned image and one group's secrets."""
+    """A server with projects, a screen with a plate, an orphaned image, one group's secrets."""
     omero = FakeOmero(**settings)
     omero.group(3, "Open data", "read-only")
     omero.group(4, "Lab A", "read-annotate")
