@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from harvester.facts import ImageFacts, quantity, size
@@ -57,7 +58,7 @@ class PlateFacts(Struct, frozen=True):
 def parse(content: bytes, where: str) -> Json:
     """Read a JSON object; SourceMalformed says what is wrong with it."""
     try:
-        value = json.loads(content)
+        value = _decoded(content)
     except ValueError as error:
         raise SourceMalformed(f"not JSON: {error}", where=where) from error
     except RecursionError as error:
@@ -65,6 +66,13 @@ def parse(content: bytes, where: str) -> Json:
     if not isinstance(value, dict):
         raise SourceMalformed("not a JSON object", where=where)
     return value
+
+
+def _decoded(content: bytes) -> object:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        return json.loads(content)  # takes NaN, and says what is wrong
 
 
 def objects(value: object) -> list[Json]:

@@ -1,13 +1,14 @@
 """Reads OME-Zarr groups from servers: what :mod:`harvester.zarr_tree` says, several at once.
 
 The stamp of a group tells every object that was asked for it with its ETag, also those that were
-not there. When all of them are as they were (asked by HEAD), nothing is read again. The stamp of a
-plate tells its wells and their images, so that an unchanged plate is not read to find them.
+not there, and what of note its list named. When all is as it was, nothing is read again: the list
+tells the ETags of what lies directly in the group, HEAD those of the rest. The stamp of a plate
+tells its wells and their images, so that an unchanged plate is not read to find them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +25,10 @@ from parfocal.values import Problem
 
 T = TypeVar("T")
 _NO_ETAG = "?"
+_OF_NOTE = frozenset({*zarr_tree.MARKS, zarr_tree.CRATE, "labels/", "OME/"})
+
+Listed = dict[str, str]
+"""Names of all files and folders (with a slash) directly in a group, with the ETags of files."""
 
 
 class GroupStamp(Struct, frozen=True, array_like=True, tag="group"):
@@ -32,6 +37,7 @@ class GroupStamp(Struct, frozen=True, array_like=True, tag="group"):
     asked: dict[str, str]
     spot: Spot = Spot()
     salt: str = ""
+    named: tuple[str, ...] = ()
 
 
 class WellStamp(Struct, frozen=True, array_like=True):
@@ -49,6 +55,7 @@ class PlateStamp(Struct, frozen=True, array_like=True, tag="plate"):
     asked: dict[str, str]
     spot: Spot
     salt: str = ""
+    named: tuple[str, ...] = ()
     wells: tuple[WellStamp, ...] = ()
 
 
@@ -119,6 +126,16 @@ def _read_stamp(text: str) -> GroupStamp | PlateStamp | None:
         return None
 
 
+def _of_note(names: Iterable[str] | None) -> tuple[str, ...]:
+    """What of a group's list decides what is read."""
+    return tuple(sorted(_OF_NOTE.intersection(names))) if names is not None else ()
+
+
+def _etags(path: str, listed: Listed | None) -> dict[str, str]:
+    """The ETags that a group's list tells, by path."""
+    return {f"{path}/{name}": etag for name, etag in (listed or {}).items() if etag}
+
+
 def problem_of(path: str, error: SourceError) -> Problem:
     """Return the problem of a part that could not be read."""
     where = "" if error.where == path else error.where
@@ -136,46 +153,54 @@ class Groups:
         self._at_once = at_once
         self._salt = salt
 
-    async def look(self, path: str) -> Part | Wells | Opened:
+    async def look(self, path: str, listed: Listed | None = None) -> Part | Wells | Opened:
         """Read the group at a path, but not the wells of a plate.
 
         What holds no OME metadata is returned as it was opened. Raises SourceError.
         """
         known = self._stamp(path)
         stamp = _read_stamp(known)
-        if stamp is not None and await self._same(stamp.asked, stamp.salt):
+        named = _of_note(listed)
+        alike = stamp is not None and stamp.named == named and stamp.salt == self._salt
+        if stamp and alike and await self._same(stamp.asked, _etags(path, listed)):
             if isinstance(stamp, PlateStamp):
                 return Wells(path, None, stamp)
             return Part(path, None, known)
         reader = _Reader(self._objects)
-        return await self._read(reader, await reader.follow(zarr_tree.open_group(path)))
+        names = None if listed is None else frozenset(listed)
+        return await self._read(reader, await reader.follow(zarr_tree.open_group(path, names)))
 
     async def _read(self, reader: _Reader, opened: Opened) -> Part | Wells | Opened:
         newer = "zarr.json" in opened.documents
+        named = _of_note(opened.names)
         if opened.kind == "plate":
             plate, facts = await reader.follow(zarr_tree.read_plate(opened))
             wells = tuple(WellStamp(w.path, w.name) for w in dict.fromkeys(facts.wells))
             spot = Spot(plate=facts.name, plate_path=opened.path, newer=newer)
-            return Wells(opened.path, plate, PlateStamp(reader.asked, spot, self._salt, wells))
+            stamp = PlateStamp(reader.asked, spot, self._salt, named, wells)
+            return Wells(opened.path, plate, stamp)
         if opened.kind == "well":
-            alone = (WellStamp("", ""),)
-            return Wells(opened.path, None, PlateStamp({}, Spot(newer=newer), self._salt, alone))
+            alone = PlateStamp({}, Spot(newer=newer), self._salt, named, (WellStamp("", ""),))
+            return Wells(opened.path, None, alone)
         if not opened.kind:
             return opened
         read = zarr_tree.read_image if opened.kind == "image" else zarr_tree.read_collection
         group = await reader.follow(read(opened))
-        return Part(opened.path, group, _written(GroupStamp(reader.asked, Spot(), self._salt)))
+        single = GroupStamp(reader.asked, Spot(), self._salt, named)
+        return Part(opened.path, group, _written(single))
 
-    async def _same(self, asked: dict[str, str], salt: str) -> bool:
+    async def _same(self, asked: dict[str, str], etags: dict[str, str] | None = None) -> bool:
         """Whether all objects are as they were; one that cannot be asked counts as changed."""
-        if salt != self._salt:
+        told = etags or {}
+        if any(told[path] != etag for path, etag in asked.items() if path in told):
             return False
+        rest = [path for path in asked if path not in told]
         try:
-            now = await gathered(self._objects.stamp(path) for path in asked)
+            now = await gathered(self._objects.stamp(path) for path in rest)
         except SourceRefused:
             return False
         states = ["" if etag is None else etag or _NO_ETAG for etag in now]
-        return states == list(asked.values())
+        return states == [asked[path] for path in rest]
 
     # ------------------------------------------------------------------ wells
 
@@ -209,7 +234,7 @@ class Groups:
         return Part(held.path, plate, _written(stamp) if complete else "")
 
     async def _well(self, held: Wells, well: WellStamp) -> WellStamp | Problem:
-        if well.asked and await self._same(well.asked, self._salt):
+        if well.asked and await self._same(well.asked):
             return well
         path = f"{held.path}/{well.path}" if well.path else held.path
         reader = _Reader(self._objects)
@@ -229,7 +254,7 @@ class Groups:
         reader = _Reader(self._objects)
         try:
             checked(image)
-            if stamp and stamp.spot == spot and await self._same(stamp.asked, stamp.salt):
+            if stamp and stamp.spot == spot and await self._same(stamp.asked):
                 return Part(path, None, known)
             group = await reader.follow(zarr_tree.read_field(path, spot))
         except (SourceMalformed, SourceRefused) as error:

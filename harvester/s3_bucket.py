@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import quote, unquote_plus
 
+import msgspec
 from msgspec import Struct
 from yarl import URL
 
@@ -63,6 +64,10 @@ class Got(Struct, frozen=True):
 
     content: bytes
     etag: str
+
+
+class TokenExpired(SourceRefused):
+    """A list cannot be gone on with where it was."""
 
 
 Check = Callable[[Answer], object]
@@ -113,9 +118,12 @@ def check_whole_object(path: str, answer: Answer) -> None:
 
 def _is_json(content: bytes) -> bool:
     try:
-        json.loads(content)
-    except (ValueError, RecursionError):
-        return False
+        msgspec.json.decode(content, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            json.loads(content)  # takes NaN
+        except (ValueError, RecursionError):
+            return False
     return True
 
 
@@ -156,10 +164,6 @@ def _error_of(answer: Answer) -> tuple[str, Element | None]:
     return text_of_child(root, "Code"), root
 
 
-def _check_page(answer: Answer) -> None:
-    read_page(answer.content, answer.url)
-
-
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 20 else 0
 
@@ -170,15 +174,11 @@ def read_page(content: bytes, where: str) -> Page:
     if not str(root.tag).endswith("ListBucketResult"):
         raise SourceMalformed("the answer is no list of objects", where=where)
     coded = text_of_child(root, "EncodingType") == "url"
-    found = [
-        Stored(
-            text_of_child(item, "Key"),
-            _number(text_of_child(item, "Size")),
-            text_of_child(item, "ETag").strip('"'),
-        )
-        for item in root.findall("{*}Contents")
-    ]
-    found += [Stored(text_of_child(item, "Prefix")) for item in root.findall("{*}CommonPrefixes")]
+    found = []
+    for item in root.iterchildren("{*}Contents", "{*}CommonPrefixes"):
+        held = {str(part.tag).rpartition("}")[2]: part.text or "" for part in item}
+        key = held.get("Key") or held.get("Prefix", "")
+        found.append(Stored(key, _number(held.get("Size", "")), held.get("ETag", "").strip('"')))
     if coded:
         found = [Stored(unquote_plus(one.key), one.size, one.etag) for one in found]
     found.sort(key=lambda one: one.key.encode("utf-8", "surrogatepass"))
@@ -213,22 +213,28 @@ class Bucket:
 
     # ------------------------------------------------------------------ what can be asked
 
-    async def page(self, prefix: str, *, after: str = "", token: str = "") -> Page:
+    async def page(
+        self, prefix: str, *, after: str = "", token: str = "", most: int = PAGE
+    ) -> Page:
         """Return a page of what lies directly in a folder (``prefix`` with its slash)."""
         pairs = {
             "list-type": "2",
             "delimiter": "/",
             "encoding-type": "url",
-            "max-keys": str(PAGE),
+            "max-keys": str(most),
             "prefix": prefix,
             "continuation-token": token,
             "start-after": "" if token else after,
         }
         query = "&".join(f"{name}={quote(text, safe='')}" for name, text in pairs.items() if text)
-        answer = await self._ask("GET", f"?{query}", MAX_PAGE_BYTES, _check_page)
-        if answer is None:
+        pages: list[Page] = []
+
+        def check(answer: Answer) -> None:
+            pages.append(read_page(answer.content, answer.url))
+
+        if await self._ask("GET", f"?{query}", MAX_PAGE_BYTES, check) is None:
             raise SourceRefused("there is no such bucket", where=self._options.bucket)
-        return read_page(answer.content, answer.url)
+        return pages[-1]
 
     def address(self, path: str) -> str:
         """Return the web address of a key."""
@@ -336,6 +342,8 @@ def _tail(path: str) -> str:
 
 def _refusal(answer: Answer, code: str, where: str) -> SourceError:
     said = f"answered {answer.status}{', ' if code else ''}{code[:80]}"
+    if code == "InvalidArgument":
+        return TokenExpired(f"the service refused ({said})", where=where)
     if code in _AGAIN:
         return SourceUnavailable(f"the service failed ({said})", where=where)
     if answer.status == 404:

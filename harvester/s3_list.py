@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from harvester.s3_bucket import Bucket, Page, Stored
-from parfocal.errors import SourceMalformed, SourceRefused
+from harvester.s3_bucket import Bucket, Page, Stored, TokenExpired
+from parfocal.errors import SourceMalformed
 from parfocal.values import Problem
 
 _MOST_EMPTY_PAGES = 100
@@ -56,7 +56,7 @@ class Listing:
     async def _next(self, page: Page) -> Page:
         try:
             following = await self._bucket.page(self._prefix, after=self._last, token=page.token)
-        except SourceRefused:
+        except TokenExpired:
             if not page.token:
                 raise
             # The token has expired; the last key is as good a place to go on.

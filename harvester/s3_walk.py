@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from harvester.ahead import in_order
 from harvester.lab_items import ContainerItem, GroupItem, Place, PlateItem, StudyItem
 from harvester.remote_zarr import Groups, Part, Wells, problem_of
-from harvester.s3_bucket import Bucket, Page, Stored
+from harvester.s3_bucket import PAGE, Bucket, Page, Stored
 from harvester.s3_files import Files, Told
 from harvester.s3_items import not_ome, pack
 from harvester.s3_list import Listing
@@ -24,6 +24,8 @@ from parfocal.values import Fetched, Problem, RawItem, Unchanged
 
 MAX_DEPTH = 64
 _MOST_UNAVAILABLE = 3
+_SHORT_PAGE = 50
+"""What is named like a Zarr is first listed as far as a group has files and folders of its own."""
 _FOLDER_STAMP = "folder"
 
 
@@ -169,27 +171,21 @@ class BucketWalk:
     async def _look_into(self, key: str) -> Looked:
         """Say what a folder is; nothing below a Zarr group or array is listed."""
         path = key.removesuffix("/")
-        if path.endswith(".zarr"):
-            found = await self._groups.look(path)
+        named = path.endswith(".zarr")
+        page = await self._page(key, _SHORT_PAGE if named else PAGE)
+        listed = {one.key[len(key) :]: one.etag for one in page.found}
+        array = ".zarray" in listed
+        if not array and (listed.keys() & MARKS or page.more):
+            found = await self._groups.look(path, None if page.more else listed)
             if isinstance(found, Part | Wells):
                 return found
-            if found.is_array or await self._bucket.stamp(f"{path}/.zarray") is not None:
-                return not_ome(path)
-            return await self._page(key)
-        page = await self._page(key)
-        names = {one.key[len(key) :] for one in page.found}
-        if ".zarray" in names:
-            return None
-        if names & MARKS or page.more:
-            found = await self._groups.look(path)
-            if isinstance(found, Part | Wells):
-                return found
-            if found.is_array:
-                return None
+            array = found.is_array
+        if array:
+            return not_ome(path) if named else None
         return page
 
-    async def _page(self, key: str) -> Page:
-        page = await self._bucket.page(key)
+    async def _page(self, key: str, most: int) -> Page:
+        page = await self._bucket.page(key, most=most)
         if not page.found and not page.more:
             raise SourceMalformed("was listed, but is empty now", where=key.removesuffix("/"))
         return page

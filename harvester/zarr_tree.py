@@ -96,11 +96,19 @@ class PlateGroup(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """A group whose own document is read: what it is, and what it says."""
+    """A group whose own document is read: what it is, and what it says.
+
+    ``names`` are the files and folders (with a slash) directly in it; None when that is unknown.
+    """
 
     path: str
     kind: str
     documents: dict[str, bytes]
+    names: frozenset[str] | None = None
+
+    def may_have(self, name: str) -> bool:
+        """Whether there may be a file or folder directly in it."""
+        return self.names is None or name in self.names
 
     @property
     def is_array(self) -> bool:
@@ -153,14 +161,17 @@ def _take(
             found[number] = True
 
 
-def open_group(path: str) -> Reading[Opened]:
+def open_group(path: str, names: frozenset[str] | None = None) -> Reading[Opened]:
     """Read a group's own document; its kind is "" when it holds no OME metadata."""
     documents: dict[str, bytes] = {}
-    yield from _documents(path, (".zattrs",), documents)
-    return Opened(path, ngff.kind_of(ngff.documents_of(documents, "")), documents)
+    newer = None if names is None else "zarr.json" in names
+    yield from _documents(path, (".zattrs",), documents, newer)
+    return Opened(path, ngff.kind_of(ngff.documents_of(documents, "")), documents, names)
 
 
-def _add_images(group: str, images: Sequence[str], into: dict[str, bytes]) -> Reading[None]:
+def _add_images(
+    group: str, images: Sequence[str], into: dict[str, bytes], *, labels: bool = True
+) -> Reading[None]:
     """Read what belongs to images of a group: their documents, largest arrays, names of labels."""
     newer = _is_newer(into)
     waiting = [image for image in images if not ngff.documents_of(into, image)]
@@ -172,7 +183,8 @@ def _add_images(group: str, images: Sequence[str], into: dict[str, bytes]) -> Re
     for image in images:
         level = checked(ngff.first_level(ngff.documents_of(into, image)))
         places.append(_below(image, f"{level}/.zarray"))
-        places.append(_below(image, "labels/.zattrs"))
+        if labels:
+            places.append(_below(image, "labels/.zattrs"))
     yield from _documents(group, places, into, newer)
 
 
@@ -184,15 +196,17 @@ def _is_newer(documents: dict[str, bytes]) -> bool:
 def read_image(opened: Opened) -> Reading[Group]:
     """Read an image group that lies alone."""
     documents = dict(opened.documents)
-    yield from _add_images(opened.path, ("",), documents)
-    yield from _add_crate(opened.path, documents)
+    labels = opened.may_have("labels/")
+    yield from _add_images(opened.path, ("",), documents, labels=labels)
+    yield from _add_crate(opened, documents)
     return Group(opened.path, documents, ("",))
 
 
-def _add_crate(group: str, into: dict[str, bytes]) -> Reading[None]:
-    (content,) = yield Wanted((_below(group, CRATE),))
-    if content is not None:
-        into[CRATE] = content
+def _add_crate(opened: Opened, into: dict[str, bytes]) -> Reading[None]:
+    if opened.may_have(CRATE):
+        (content,) = yield Wanted((_below(opened.path, CRATE),))
+        if content is not None:
+            into[CRATE] = content
 
 
 def read_plate(opened: Opened) -> Reading[tuple[PlateGroup, ngff.PlateFacts]]:
@@ -202,7 +216,7 @@ def read_plate(opened: Opened) -> Reading[tuple[PlateGroup, ngff.PlateFacts]]:
     if not facts.wells:
         raise SourceMalformed("a plate without wells", where="plate.wells")
     documents = dict(opened.documents)
-    yield from _add_crate(opened.path, documents)
+    yield from _add_crate(opened, documents)
     return PlateGroup(opened.path, documents), facts
 
 
@@ -236,11 +250,11 @@ def read_field(path: str, spot: Spot) -> Reading[Group]:
     )
 
 
-def _series(path: str, documents: dict[str, bytes]) -> Reading[list[str]]:
+def _series(opened: Opened, documents: dict[str, bytes]) -> Reading[list[str]]:
     """Paths of a collection's images: what OME/ lists, else 0, 1, 2 ... while there are any."""
-    newer = _is_newer(documents)
-    (found,) = yield from _documents(path, ("OME/.zattrs",), documents, newer)
-    if found:
+    path, newer = opened.path, _is_newer(documents)
+    if opened.may_have("OME/"):
+        yield from _documents(path, ("OME/.zattrs",), documents, newer)
         listed = ngff.documents_of(documents, "OME").get("series")
         if isinstance(listed, list):
             return [checked(ngff.words(name)) for name in listed[:MAX_SERIES]]
@@ -259,12 +273,14 @@ def _series(path: str, documents: dict[str, bytes]) -> Reading[list[str]]:
 def read_collection(opened: Opened) -> Reading[Group]:
     """Read a collection of bioformats2raw with all its images."""
     documents = dict(opened.documents)
-    series = yield from _series(opened.path, documents)
+    series = yield from _series(opened, documents)
     if not series:
         raise SourceMalformed("a bioformats2raw collection without images")
     yield from _add_images(opened.path, series, documents)
-    yield from _add_crate(opened.path, documents)
-    (xml,) = yield Wanted((_below(opened.path, _XML),), MAX_METADATA_XML)
+    yield from _add_crate(opened, documents)
+    xml: bytes | None = None
+    if opened.may_have("OME/"):
+        (xml,) = yield Wanted((_below(opened.path, _XML),), MAX_METADATA_XML)
     return Group(opened.path, documents, tuple(series), xml=xml or b"")
 
 
