@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import stat
-import struct
 import tarfile
 import zipfile
 from contextlib import suppress
@@ -23,59 +21,10 @@ from harvester.archives import open_archive
 from harvester.sources.local import LocalFiles
 from harvester.tiff import FileContent
 from parfocal.errors import SourceError
-from parfocal.model import Dataset, Image, KeyValue, Record
+from parfocal.model import Dataset, Image, KeyValue
 from parfocal.testing.sources import SourceContract, Visit, fetch_all, raw_items
 from parfocal.values import Problem, Unchanged
-
-
-def tiff(width: int = 8, description: bytes = b"cells") -> bytes:
-    entries = [
-        (256, 4, 1, width), (257, 4, 1, 4), (258, 3, 1, 8), (273, 4, 1, 8), (277, 3, 1, 1),
-        (279, 4, 1, 4 * width),
-    ]  # fmt: skip
-    data = bytes(4 * width)
-    text = description + b"\0"
-    start = 8 + len(data) + len(text)
-    entries.insert(3, (270, 2, len(text), 8 + len(data)))
-    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    head = b"II*\0" + struct.pack("<I", start) + data + text
-    return head + struct.pack("<H", len(entries)) + packed + struct.pack("<I", 0)
-
-
-def local(path: Path) -> LocalFiles:
-    return LocalFiles("lab", LocalFiles.Options(path=path))
-
-
-def harvest(path: Path) -> tuple[dict[str, Record], list[Problem]]:
-    source = local(path)
-    found = fetch_all(source)
-    problems = [one for one in found if isinstance(one, Problem)]
-    records: dict[str, Record] = {}
-    for item in raw_items(found):
-        for made in source.normalise(item):
-            if isinstance(made, Problem):
-                problems.append(made)
-            else:
-                assert made.id not in records
-                records[made.id] = made
-    return records, problems
-
-
-def write_zip(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", method) as file:
-        for name, content in members.items():
-            file.writestr(zipfile.ZipInfo(name), content, method)
-
-
-def write_tar(path: Path, members: dict[str, bytes], mode: str = "w") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, mode) as file:  # type: ignore[call-overload]
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            file.addfile(info, io.BytesIO(content))
-
+from tests.fakes.lab_disk import harvest, local, tiff, write_tar, write_zip
 
 MEMBERS = {
     "b.tif": tiff(16),
