@@ -16,7 +16,7 @@ HOMES = {
     "pronto": {"ontology"},
     "pyld": {"parfocal"},
     "rdflib": {"parfocal", "indexer"},
-    "pyoxigraph": {"indexer"},
+    "pyoxigraph": {"indexer", "harvester"},
     "elasticsearch": {"indexer"},
     "tantivy": {"indexer"},
     "flask": {"api"},
