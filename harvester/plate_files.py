@@ -20,7 +20,7 @@ _GUID = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _NAME = re.compile(
     rf"(?P<plate>.*?)(?:_t(?P<t>\d{{1,9}}))?_(?P<row>[A-Za-z]{{1,2}})(?P<column>\d{{1,2}})"
     rf"(?:_s(?P<s>\d{{1,6}}?))?(?:_w(?P<w>\d{{1,3}}?))?(?:_z(?P<z>\d{{1,9}}?))?"
-    rf"(?P<thumb>_thumb)?(?P<guid>{_GUID})?\.tiff?$",
+    rf"(?P<first>{_GUID})?(?P<thumb>_thumb)?(?P<guid>{_GUID})?\.tiff?$",
     re.IGNORECASE,
 )
 _EXAMPLES = 5
@@ -72,7 +72,7 @@ def read_name(base: str) -> Named | None:
     match = _NAME.match(base)
     if match is None:
         return None
-    plate, time, row, column, site, wave, z, thumb, guid = match.groups()
+    plate, time, row, column, site, wave, z, first, thumb, guid = match.groups()
     return Named(
         plate=plate,
         well=f"{row.upper()}{int(column):02d}",
@@ -81,7 +81,7 @@ def read_name(base: str) -> Named | None:
         time=int(time or 0),
         z=int(z or 0),
         thumb=thumb is not None,
-        guid=guid is not None,
+        guid=bool(first or guid),
     )
 
 
