@@ -156,6 +156,15 @@ def _paths() -> dict[str, Any]:
         "/api/v1/sources": {
             "get": _operation("sources", "Sources.", _answer("The sources.", _json("Sources")))
         },
+        "/api/v1/sources/{name}/runs": {
+            "get": _operation(
+                "runs",
+                "The last runs over a source, newest first.",
+                _answer("Runs.", _json("SourceRuns")),
+                name,
+                _parameter("size", "Runs to return.", COUNT),
+            )
+        },
         "/api/v1/sources/{name}/problems": {
             "get": _operation(
                 "problems",

@@ -13,8 +13,9 @@ from api.cards import Card, card, offered_columns, terms_of, values_of
 from api.context import base_url, catalogue
 from api.examples import examples
 from api.nothing import explain_nothing
+from api.run_plot import plot_of
 from api.snippets import snippets
-from api.sources import problem_page
+from api.sources import problem_page, run_page
 from api.viewers import viewer
 from parfocal.answers import SearchAnswer
 from parfocal.errors import QueryInvalid
@@ -25,6 +26,7 @@ from parfocal.query import FacetRequest, FacetValue, FieldMatch, Query
 
 blueprint = Blueprint("pages", __name__)
 STUDIES_SHOWN = 8
+RUNS_SHOWN = 30
 PICTURES_SHOWN = 8
 
 
@@ -160,13 +162,18 @@ def about() -> Response:
 @blueprint.get("/sources")
 def sources() -> Response:
     """Show how fresh each archive is and what failed."""
-    parameters.refuse_unknown(("problems", "after"))
+    parameters.refuse_unknown(("problems", "after", "history"))
     chosen = parameters.text("problems", limit=100)
+    history = parameters.text("history", limit=100)
+    runs = run_page(history, RUNS_SHOWN) if history else ()
     after = parameters.number("after", 0, 0, 10**11)
     page = problem_page(chosen, after, 51) if chosen else []
     return _page(
         "sources.html",
         sources=catalogue().sources(viewer()),
+        history=history,
+        runs=runs,
+        plot=plot_of(runs),
         chosen=chosen,
         problems=page[:50],
         following=page[49][0] if len(page) > 50 else 0,

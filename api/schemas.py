@@ -204,6 +204,7 @@ def _rest(components: dict[str, Schema]) -> dict[str, Schema]:
                 )
             }
         ),
+        "SourceRuns": table({"source": TEXT, "runs": many(ref("RunReport"))}),
         "SourceProblems": table(
             {
                 "source": TEXT,

@@ -13,7 +13,7 @@ from api.search import json_response
 from api.viewers import viewer
 from parfocal.catalogue import SourceView
 from parfocal.errors import RecordNotFound
-from parfocal.values import Problem
+from parfocal.values import Problem, RunReport
 
 blueprint = Blueprint("sources", __name__, url_prefix="/api/v1/sources")
 
@@ -29,12 +29,23 @@ def source_shape(source: SourceView) -> dict[str, Any]:
     }
 
 
-def problem_page(name: str, after: int, limit: int) -> list[tuple[int, Problem]]:
-    """Return problems of the last run; RecordNotFound when the source is not to be known."""
+def _require(name: str) -> None:
+    """Raise RecordNotFound when the source is not to be known."""
     if not any(source.name == name for source in catalogue().sources(viewer())):
         raise RecordNotFound(
             f"there is no source {name[:100]!r}", hint="/api/v1/sources lists them"
         )
+
+
+def run_page(name: str, limit: int) -> tuple[RunReport, ...]:
+    """Return the last runs, newest first; RecordNotFound when the source is not to be known."""
+    _require(name)
+    return catalogue().store.runs(name, limit)
+
+
+def problem_page(name: str, after: int, limit: int) -> list[tuple[int, Problem]]:
+    """Return problems of the last run; RecordNotFound when the source is not to be known."""
+    _require(name)
     return catalogue().store.problems(name, after=after, limit=limit)
 
 
@@ -45,6 +56,15 @@ def sources() -> Response:
     return json_response(
         {"sources": [source_shape(source) for source in catalogue().sources(viewer())]}
     )
+
+
+@blueprint.get("/<name>/runs")
+def runs(name: str) -> Response:
+    """Return the last runs over a source, newest first."""
+    parameters.refuse_unknown(("size",))
+    size = parameters.number("size", 30, 1, parameters.MAX_SIZE)
+    shown = [msgspec.to_builtins(run) for run in run_page(name, size)]
+    return json_response({"source": name, "runs": shown})
 
 
 @blueprint.get("/<name>/problems")

@@ -14,6 +14,7 @@ from parfocal.answers import Reason
 from parfocal.fields import keywords_of, texts_of
 from parfocal.identifiers import record_path
 from parfocal.model import Image, Quantity, Record
+from parfocal.printing import duration
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LEVEL_WORDS = {
@@ -94,6 +95,20 @@ def ago(moment: str, now: datetime | None = None) -> str:
             count = int(seconds // size)
             return f"{count} {word}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def size_of(count: int) -> str:
+    """Return bytes as people write them.
+
+    >>> size_of(900), size_of(1_400_000)
+    ('900 B', '1.4 MB')
+    """
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
 
 
 def title_of(record: Record) -> str:
@@ -224,6 +239,8 @@ FILTERS = {
     "counted": counted,
     "day": day,
     "ago": ago,
+    "duration": duration,
+    "size_of": size_of,
     "title_of": title_of,
     "shortened": shortened,
     "field_words": field_words,

@@ -19,7 +19,7 @@ from parfocal.harvesting import rebuild_records
 from parfocal.model import Viewer
 from parfocal.pipeline import Wanted
 from parfocal.preview import Difference, catalogue_for_preview, preview
-from parfocal.printing import print_json, print_table
+from parfocal.printing import duration, print_json, print_table
 from parfocal.rebuilding import How
 from parfocal.values import REBUILDS, RunReport
 
@@ -305,15 +305,3 @@ def _print_runs(runs: Iterable[RunReport]) -> None:
     for run in runs:
         if run.message:
             click.echo(f"run {run.run}: {run.message}")
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people write them.
-
-    >>> duration(4.2), duration(75), duration(7380)
-    ('4.2 s', '1 min 15 s', '2 h 3 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -31,3 +31,15 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 def _text(cell: object) -> str:
     return f"{cell:,}" if isinstance(cell, int) else " ".join(str(cell).split())
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people write them.
+
+    >>> duration(4.2), duration(75), duration(7380)
+    ('4.2 s', '1 min 15 s', '2 h 3 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

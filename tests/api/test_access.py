@@ -41,7 +41,9 @@ HIDDEN = [
     "/records/private:secretfolder/one.ome.tif/thumbnail",
     "/records/private:secretfolder/one.ome.tif/thumbnail?fallback=pattern",
     "/api/v1/sources/private/problems",
+    "/api/v1/sources/private/runs",
     "/sources?problems=private",
+    "/sources?history=private",
 ]
 
 

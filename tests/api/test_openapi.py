@@ -55,6 +55,7 @@ def test_every_route_is_described(app, description):
         ("/api/v1/fields", "Fields"),
         ("/api/v1/sources", "Sources"),
         ("/api/v1/sources/idr/problems", "SourceProblems"),
+        ("/api/v1/sources/idr/runs", "SourceRuns"),
         ("/healthz", "Health"),
         ("/records/idr:huge.json", "Record"),
         ("/records/idr:idr0001-sample-study.json", "Record"),
