@@ -11,6 +11,7 @@ from parfocal.model import (
     Annotation,
     Channel,
     Dataset,
+    Evidence,
     Image,
     KeyValue,
     Link,
@@ -21,6 +22,7 @@ from parfocal.model import (
     Publication,
     Quantity,
     Record,
+    Twin,
     Viewer,
 )
 from parfocal.values import Change
@@ -93,6 +95,12 @@ def study() -> Dataset:
         ),
         keywords=("mitosis", "RNAi"),
         funding=("Example Fund 17",),
+        twins=(
+            Twin(
+                record_id("elsewhere", "mitosis 1"),
+                (Evidence("same DOI", "doi:10.17867/10000101", "DOI", "landing page"),),
+            ),
+        ),
     )
 
 

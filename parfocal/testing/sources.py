@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from parfocal.identifiers import parse_record_id, source_of
 from parfocal.interfaces import Source, Walk
 from parfocal.model import Record, decode, encode
+from parfocal.testing.coverage import filled
 from parfocal.values import Fetched, Problem, RawItem
 
 
@@ -155,6 +157,15 @@ class SourceContract:
         assert len(set(ids)) == len(ids)
         assert {source_of(parse_record_id(identifier)) for identifier in ids} == {name}
         assert {record.provenance.source for record in records} == {name}
+
+    def test_fields_are_filled(
+        self, source: Source, record_property: Callable[[str, object], None]
+    ) -> None:
+        """What is filled goes into ``docs/coverage.md``, by way of the test's report."""
+        fields = filled(normalise_all(source, fetch_all(source)))
+        assert {"id", "title", "provenance"} <= fields.keys()
+        record_property("source", f"{type(source).__module__}:{type(source).__name__}")
+        record_property("fields", {name: sorted(levels) for name, levels in fields.items()})
 
     def test_parents_come_first(self, source: Source) -> None:
         seen = set()
