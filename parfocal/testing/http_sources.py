@@ -21,7 +21,10 @@ ways that only the archive itself can, until ``misbehave("")``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -32,7 +35,7 @@ from parfocal.interfaces import Source, Walk
 from parfocal.model import encode
 from parfocal.pipeline import Harvest
 from parfocal.store.sqlite import SqliteStore
-from parfocal.testing.loopback import Fault, Loopback, serve
+from parfocal.testing.loopback import Asked, Fault, Given, Loopback, serve
 from parfocal.testing.sources import SourceContract, fetch_all, raw_items
 from parfocal.values import Fetched, RunReport
 
@@ -50,6 +53,8 @@ LASTING = ("500", "502", "429", "401", "403", "reset", "html", "truncated", "red
 SLOW = ("drip", "429-retry-after")
 MISBEHAVIOUR = ("empty", "duplicate-page", "endless-next", "expired")
 EVER = 1_000_000
+
+_ADDRESS = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>\\\\]+")
 
 State = dict[RecordId, bytes]
 
@@ -77,6 +82,24 @@ class BrokenOff:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
+
+
+class Nobody:
+    """An archive that nobody should ask."""
+
+    def answer(self, asked: Asked) -> Given:
+        return Given(200, b"{}")
+
+
+def _with_links(target: str, asked: Asked, given: Given) -> Given:
+    """Let all addresses of an answer lead to one place."""
+    headers = tuple((name, _ADDRESS.sub(target, value)) for name, value in given.headers)
+    content = _ADDRESS.sub(target, given.content.decode("latin-1")).encode("latin-1")
+    return replace(given, content=content, headers=headers)
+
+
+def _redirected(target: str, asked: Asked, given: Given) -> Given:
+    return Given(302, b"", "text/plain", (("Location", target),))
 
 
 def harvest(store: SqliteStore, name: str, source: Any, **more: Any) -> RunReport:
@@ -384,6 +407,28 @@ class HttpSourceContract(SourceContract):
                 assert not is_clean(report) or report.message, "nothing is said of the emptiness"
             self.misbehave(archive, "")
             self._check_calm_again(server, source, name, store, wanted)
+
+    # ------------------------------------------------------------- hostile archives
+
+    def test_addresses_of_the_archive_lead_nowhere_inside(
+        self, server: Loopback, source: Source, name: str
+    ) -> None:
+        """Links and redirects to a host that is not public, in every answer."""
+        if getattr(getattr(source, "options", None), "allow_networks", ()):
+            pytest.skip("this source may ask the network of the test")
+        with serve(Nobody()) as inside:
+            there = f"{inside.url}/secret"
+            server.alter = partial(_with_links, there)
+            harvest(SqliteStore(), name, source)
+            store = SqliteStore()
+            server.alter = None
+            harvest(store, name, source)
+            before = state(store)
+            server.alter = partial(_redirected, there)
+            report = harvest(store, name, source)
+            assert inside.asked == []
+        assert state(store) == before
+        assert not is_clean(report)
 
     # ------------------------------------------------------------- manners
 

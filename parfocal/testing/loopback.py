@@ -121,6 +121,8 @@ class Loopback:
     """Bytes of all bodies that were sent whole."""
     before: Callable[[Asked], None] | None = None
     """Called before every answer, in the thread of the server."""
+    alter: Callable[[Asked, Given], Given] | None = None
+    """Makes another answer of every one that the archive gives."""
     most: int = 20_000
     """Requests after which everything is gone (410), so that no test runs for ever."""
 
@@ -129,7 +131,7 @@ class Loopback:
         self.asked.clear()
         self.faults.clear()
         self.most_at_once = self.sent = 0
-        self.before = None
+        self.before = self.alter = None
 
 
 class _Server:
@@ -156,6 +158,8 @@ class _Server:
                 fault.struck += 1
                 return _refusal(fault.kind, request)
             given = self._archive.answer(asked)
+            if loopback.alter:
+                given = loopback.alter(asked, given)
             if fault and (given.content or fault.kind == "skew"):
                 # Of a refusal only the status matters, not whether its words are whole.
                 fault.struck += given.status < 300

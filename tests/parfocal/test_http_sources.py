@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
@@ -101,6 +102,16 @@ class Restless(Careless):
             yield found
 
 
+class Gullible(Careless):
+    """A source that follows redirects wherever they lead."""
+
+    async def fetch(self, walk: Any) -> AsyncIterator[Fetched]:
+        with urllib.request.urlopen(self.source.base + "/api/images"):
+            pass
+        async for found in self.source.fetch(walk):
+            yield found
+
+
 class TestContractFindsMistakes:
     """The contract is worth something only if bad sources fail it."""
 
@@ -120,6 +131,7 @@ class TestContractFindsMistakes:
             (Careless, "test_address_that_always_fails", ("403",)),
             (Careless, "test_archive_misbehaves", ("duplicate-page",)),
             (Careless, "test_objects_shift_while_pages_are_read", ()),
+            (Gullible, "test_addresses_of_the_archive_lead_nowhere_inside", ()),
             (Sleepy, "test_addition_change_and_deletion_are_found", ()),
         ],
     )
