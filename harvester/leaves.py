@@ -21,6 +21,8 @@ def words(value: object) -> str:
     >>> words(" a "), words(3), words(True), words({"a": 1})
     ('a', '3', 'true', '')
     """
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return value.strip()  # nearly every value is like that
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, (str, int, float)):

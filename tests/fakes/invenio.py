@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -209,7 +208,7 @@ class FakeInvenio:
         shown = self.shown_old(one) if self.old else self.shown_rdm(one)
         if not files:
             shown["files"] = {"enabled": True}
-        return json.loads(json.dumps(shown))
+        return shown
 
     def shown_rdm(self, one: dict[str, Any]) -> dict[str, Any]:
         home = f"https://archive.example/records/{one['id']}"
