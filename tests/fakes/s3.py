@@ -82,7 +82,7 @@ class FakeS3:
         if self.region and f"/{self.region}/s3/" not in asked.headers.get("authorization", ""):
             told = (("x-amz-bucket-region", self.region),)
             return Given(301, error(301, "PermanentRedirect").content, "application/xml", told)
-        if self.skewed and asked.headers.get("x-amz-date", "") < "2030":
+        if self.skewed and asked.headers.get("x-amz-date", "") < "2028":
             return error(403, "RequestTimeTooSkewed")
         if bucket != self.bucket:
             return error(404, "NoSuchBucket")
@@ -126,7 +126,7 @@ class FakeS3:
         if self._how == "endless-next":
             page, more, position = entries[:size] or page, True, after
         coded = asked.one("encoding-type") == "url"
-        return _list_xml(self.bucket, self.objects, page, coded, position if more else None)
+        return list_xml(self.bucket, self.objects, page, coded, position if more else None)
 
     def _object(self, asked: Asked, key: str) -> Given:
         if key in self.fails:
@@ -150,7 +150,7 @@ class FakeS3:
         return Given(200, content, "binary/octet-stream", headers)
 
 
-def _list_xml(
+def list_xml(
     bucket: str, objects: dict[str, bytes], page: list[str], coded: bool, position: str | None
 ) -> str:
     def named(key: str) -> str:
