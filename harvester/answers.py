@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from yarl import URL
@@ -153,10 +153,17 @@ def _depth(content: bytes) -> int:
 
 
 class Body:
-    """Collects a body: unpacks gzip and deflate, and stops beyond ``limit`` bytes."""
+    """Collects a body: unpacks gzip and deflate, and stops beyond ``limit`` bytes.
 
-    def __init__(self, limit: int, url: URL) -> None:
+    It goes ``into`` a file when one is given, in place of what that held.
+    """
+
+    def __init__(self, limit: int, url: URL, into: IO[bytes] | None = None) -> None:
         self._parts: list[bytes] = []
+        self._into = into
+        if into is not None:
+            into.seek(0)
+            into.truncate()
         self._size = 0
         self._limit = limit
         self._url = url
@@ -188,7 +195,7 @@ class Body:
             chunk = self._unpack.unconsumed_tail or self._next_member(self._unpack)
 
     def close(self) -> bytes:
-        """Return the whole body; raise Garbled when it was cut off."""
+        """Return the whole body, if it is in no file; raise Garbled when it was cut off."""
         if self._unpack is not None and self.received and not self._unpack.eof:
             raise Garbled("the packed answer is cut off", where=shown(self._url))
         return b"".join(self._parts)
@@ -215,7 +222,10 @@ class Body:
         self._size += len(part)
         if self._size > self._limit:
             self._refuse()
-        self._parts.append(part)
+        if self._into is not None:
+            self._into.write(part)
+        else:
+            self._parts.append(part)
 
     def _refuse(self) -> NoReturn:
         raise SourceMalformed(

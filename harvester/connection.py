@@ -7,6 +7,7 @@ import functools
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import aiohttp
 from msgspec import Struct
@@ -55,6 +56,7 @@ class Request(Struct, frozen=True):
     limit: int
     check: Callable[[Answer], object] | None = None
     repeatable: bool = True
+    into: IO[bytes] | None = None
 
 
 def harmless(headers: Mapping[str, str]) -> dict[str, str]:
@@ -142,7 +144,7 @@ class Connection:
         """Read a body; that of an answer nobody wants only as far as it is short and readable."""
         wanted = response.status in request.expect
         limit = request.limit if wanted else _LONGEST_REFUSAL
-        body = Body(limit, url)
+        body = Body(limit, url, request.into if wanted else None)
         try:
             body.unpack(response.headers.get("Content-Encoding", ""))
             async for chunk in response.content.iter_chunked(_CHUNK):

@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 from aiohttp import CookieJar
@@ -86,12 +86,14 @@ class Http:
         limit: int | None = None,
         web_page: bool = False,
         check: Callable[[Answer], object] | None = None,
+        into: IO[bytes] | None = None,
     ) -> Answer:
         """Ask for an address; return an answer with one of the expected statuses.
 
         ``limit`` is the largest body in bytes. ``web_page`` respects robots.txt. ``check`` looks at
         the answer: when it raises SourceMalformed or SourceUnavailable the request is repeated,
-        when it raises SourceRefused the login is. Raises SourceError.
+        when it raises SourceRefused the login is. With ``into`` the body goes into that file, and
+        the answer has none. Raises SourceError.
         """
         address = _with_params(url, params)
         if web_page:
@@ -106,6 +108,7 @@ class Http:
                 limit or self.options.max_mb * 1024 * 1024,
                 check,
                 repeatable=True,
+                into=into,
             )
         )
 
@@ -222,7 +225,8 @@ class Http:
         """Raise unless the answer is an expected one."""
         status = answer.status
         if status in request.expect:
-            if status == 200 and (request.method == "GET" or answer.content):
+            here = request.into is None
+            if here and status == 200 and (request.method == "GET" or answer.content):
                 check_whole(answer)
             if request.check is not None:
                 _look(request.check, answer)

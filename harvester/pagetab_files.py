@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -89,9 +88,3 @@ def _table(chunks: Iterable[bytes], delimiter: str) -> Iterator[dict[str, Any]]:
                 yield {"path": row[0].strip(), "attributes": attributes, "type": "file"}
     except csv.Error as error:
         raise SourceMalformed(f"not a table: {error}") from error
-
-
-def chunks_of(stream: io.BufferedIOBase | io.BytesIO, size: int = 256 * 1024) -> Iterator[bytes]:
-    """Yield what is left of a stream in chunks."""
-    while chunk := stream.read(size):
-        yield chunk

@@ -192,31 +192,46 @@ class StudyReader:
             return ReadPart(item)
         if budget.left == 0:
             return ReadPart(item)
-        answer = await self._list(item.accession, name)
-        if answer is None:
+        lines = self._file()
+        facts = await self._list(item.accession, name, budget.left, lines)
+        if facts is None:
             problems.append(Problem(key, "the file list is not there", name, severity="warning"))
             return ReadPart(item)
-        lines: IO[bytes] = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 -- see close
-        self._aside.add(lines)
-        facts = await asyncio.to_thread(_set_aside, name, answer, budget.left, lines)
         if budget.spend(facts.entries):
             reason = f"only the first {self._options.max_files} files of the study are read"
             problems.append(Problem(key, reason, name, severity="warning"))
         return ReadPart(msgspec.structs.replace(item, facts=facts), lines)
 
-    async def _list(self, accession: str, written: str) -> Answer | None:
-        """Return a file list; None when there is none of this name."""
+    def _file(self) -> IO[bytes]:
+        lines: IO[bytes] = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 -- see close
+        self._aside.add(lines)
+        return lines
+
+    async def _list(
+        self, accession: str, written: str, most: int | None, lines: IO[bytes]
+    ) -> ListFacts | None:
+        """Write the entries of a file list aside; None when there is none of this name."""
         name = written.strip().lstrip("/")
         if ".." in name.split("/"):
             raise SourceRefused("the file list lies outside of the study", where=name)
-        limit = self._options.max_list_mb * 1024 * 1024
         base = f"{self._site}/files/{quote(accession)}/"
         other = f"{name.rpartition('.')[0] or name}.json"
         for one in [name] if name.lower().endswith(".json") else [name, other]:
-            answer = await self._http.get(base + quote(one), expect=(200, 404), limit=limit)
-            if answer.status == 200:
-                return answer
+            with SpooledTemporaryFile(max_size=_IN_MEMORY) as whole:
+                if await self._download(base + quote(one), whole):
+                    return await asyncio.to_thread(_set_aside, one, whole, most, lines)
         return None
+
+    async def _download(self, address: str, whole: IO[bytes]) -> bool:
+        """Get a file list, once more if it is cut short; False when there is none."""
+        limit = self._options.max_list_mb * 1024 * 1024
+        for again in (True, False):
+            answer = await self._http.get(address, expect=(200, 404), limit=limit, into=whole)
+            if answer.status == 404:
+                return False
+            if not again or await asyncio.to_thread(_is_whole, whole):
+                break
+        return True
 
 
 class _Budget:
@@ -238,13 +253,26 @@ def _check_object(answer: Answer) -> None:
         raise SourceMalformed("the answer is no JSON object", where=answer.url)
 
 
-def _set_aside(name: str, answer: Answer, most: int | None, lines: IO[bytes]) -> ListFacts:
+def _is_whole(whole: IO[bytes]) -> bool:
+    """Whether a file list that begins as JSON also ends as it."""
+    whole.seek(0)
+    if whole.read(64).lstrip()[:1] != b"[":
+        return True
+    whole.seek(-min(64, whole.seek(0, 2)), 2)
+    return whole.read().rstrip()[-1:] == b"]"
+
+
+def _set_aside(name: str, whole: IO[bytes], most: int | None, lines: IO[bytes]) -> ListFacts:
     """Write the entries of a file list to a file of their own, one a line, and count them."""
     suffixes: dict[str, int] = {}
-    count, content = 0, answer.content
-    kind = ".json" if content.lstrip()[:1] == b"[" else name
-    chunks = (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
-    for entry in islice(read_list(kind, chunks), most):
+    count = 0
+    whole.seek(0)
+    start = whole.read(64).lstrip()[:1]
+    if start == b"<":
+        raise SourceMalformed("is a web page, no file list", where=name)
+    kind = ".json" if start == b"[" else name
+    whole.seek(0)
+    for entry in islice(read_list(kind, iter(lambda: whole.read(_CHUNK), b"")), most):
         lines.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
         suffix = _suffix(text_of(entry.get("path")))
         suffix = suffix if suffix in suffixes or len(suffixes) < MAX_SUFFIXES else "..."

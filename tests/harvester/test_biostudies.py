@@ -190,6 +190,16 @@ def test_file_lists_by_other_names(archive: FakeBioStudies, server: Loopback, na
     assert len(records_of(source_of(server.url))) == expected
 
 
+@pytest.mark.parametrize("content", [b"<html>down</html>", b'[{"path": "a.tif"}, {"pa', b"[1, }"])
+def test_a_file_list_that_is_none(
+    archive: FakeBioStudies, server: Loopback, content: bytes
+) -> None:
+    archive.studies["S-BIAD7"].lists["files.json"] = content
+    source = source_of(server.url)
+    assert list(records_of(source)) == ["bia:S-BIAD7"]
+    assert [p.item for p in problems_of(source)] == ["studies/S-BIAD7/Study Component-4"]
+
+
 def test_a_file_list_that_is_not_there(archive: FakeBioStudies, server: Loopback) -> None:
     archive.studies["S-BIAD7"].lists = {}
     source = source_of(server.url)
