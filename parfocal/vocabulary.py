@@ -31,7 +31,7 @@ from parfocal.model import (
 )
 
 Kind = Literal["text", "integer", "double", "date", "record", "access", "part", "resource", "term"]
-Scheme = Literal["", "address", "identifier", "doi", "orcid", "licence"]
+Scheme = Literal["", "address", "identifier", "doi", "orcid", "ror", "licence"]
 
 RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 XSD = PREFIXES["xsd"]
@@ -46,6 +46,7 @@ _SCHEMES: dict[tuple[str, str], Scheme] = {
     ("Record", "licence"): "licence",
     ("Publication", "doi"): "doi",
     ("Person", "orcid"): "orcid",
+    ("Person", "ror"): "ror",
 }
 _SAID_BY_CLASS = {("Image", "ome_type")}
 _DOCUMENT_ONLY = {("Annotation", "key")}
@@ -199,6 +200,7 @@ _IRI = re.compile(
     r"(?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?"
 )
 _ORCID = re.compile(r"(?:\d{4}-){3}\d{3}[\dX]")
+_ROR = re.compile(r"0[a-hj-km-np-tv-z0-9]{6}\d{2}")
 _CC = re.compile(r"CC-(BY(?:-NC)?(?:-SA|-ND)?)-(\d\.\d)")
 _CC_URL = re.compile(r"https://creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)/")
 _CC0, _CC0_URL = "CC0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"
@@ -211,6 +213,7 @@ _RESOLVERS = {
     "doi": "https://doi.org/",
     "pubmed": "https://pubmed.ncbi.nlm.nih.gov/",
     "orcid": "https://orcid.org/",
+    "ror": "https://ror.org/",
 }
 _SAFE = "/:;()!$*,=-._~"
 
@@ -268,6 +271,8 @@ def _candidate(scheme: Scheme, text: str) -> str:
         return _identifier_iri(text)
     if scheme == "orcid":
         return _resolver("orcid", text) if _ORCID.fullmatch(text) else ""
+    if scheme == "ror":
+        return _resolver("ror", text) if _ROR.fullmatch(text) else ""
     return _resolver("doi", text) if scheme == "doi" else text
 
 
@@ -279,7 +284,7 @@ def resource_text(scheme: Scheme, iri: str) -> str:
     """
     if scheme == "licence":
         return _licence_text(iri)
-    if scheme in ("doi", "orcid"):
+    if scheme in ("doi", "orcid", "ror"):
         return unquote(iri.removeprefix(_RESOLVERS[scheme]))
     for name in ("doi", "pubmed") if scheme == "identifier" else ():
         if iri.startswith(_RESOLVERS[name]):

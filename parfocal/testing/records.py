@@ -81,6 +81,7 @@ def study() -> Dataset:
                 "Example Institute",
                 "ada@example.org",
                 ("submitter", "author"),
+                ror="02mhbdp94",
             ),
             Person("Bo Field"),
         ),
