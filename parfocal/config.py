@@ -6,6 +6,7 @@ Read once, frozen.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from parfocal.errors import ConfigError
 
 FILE_NAME = "parfocal.toml"
+_MASK = "********"
+_SECRET = re.compile(r"(?i)passw|secret|token|key")
 
 
 _RAW = r"^(all|none|[1-9][0-9]{0,4}d)$"
@@ -335,14 +338,20 @@ def explain(settings: Settings) -> Iterator[tuple[str, str, str]]:
         yield path, _shown(value), settings.origins.get(path, "default")
     for number, source in enumerate(settings.sources):
         for key, value in source.model_dump().items():
-            yield f"sources[{number}].{key}", _shown(value), str(settings.file or "default")
+            shown = _MASK if _SECRET.search(key) and not _is_place(value) else _shown(value)
+            yield f"sources[{number}].{key}", shown, str(settings.file or "default")
     for number, viewer in enumerate(settings.server.viewers):
         for key, value in viewer.model_dump().items():
             yield f"server.viewers[{number}].{key}", _shown(value), str(settings.file or "default")
 
 
+def _is_place(value: object) -> bool:
+    """Whether a value says where a secret is, and is not itself one, which sources refuse."""
+    return not value or str(value).startswith(("env:", "file:", "keyring:"))
+
+
 def _shown(value: object) -> str:
-    return "********" if isinstance(value, SecretStr) and value.get_secret_value() else str(value)
+    return _MASK if isinstance(value, SecretStr) and value.get_secret_value() else str(value)
 
 
 def debugging() -> bool:

@@ -100,6 +100,17 @@ def test_unknown_source_lists_what_there_is(tmp_path):
     assert "a" in caught.value.hint
 
 
+def test_secret_written_into_a_source_by_mistake_is_not_shown(tmp_path):
+    file = tmp_path / "parfocal.toml"
+    file.write_text(
+        '[[sources]]\nname = "lab"\npassword = "hunter2"\ntoken = "env:TOKEN"\nurl = "http://x"\n'
+    )
+    shown = {name: value for name, value, _ in explain(load(file, environ={}))}
+    assert "hunter2" not in str(shown)
+    assert shown["sources[0].token"] == "env:TOKEN"
+    assert shown["sources[0].url"] == "http://x"
+
+
 def test_secrets_are_masked(tmp_path):
     file = write(
         tmp_path,

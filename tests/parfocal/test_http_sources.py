@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tomllib
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from parfocal.config import SourceSettings
 from parfocal.errors import SourceError
+from parfocal.sources import make_source
 from parfocal.testing.http_sources import FAST, HttpSourceContract
 from parfocal.testing.loopback import Loopback, serve
 from parfocal.values import Fetched, Problem, Unchanged
@@ -60,6 +63,15 @@ class TestSpecimens(HttpSourceContract):
     @pytest.fixture
     def name(self) -> str:
         return "specimens"
+
+
+def test_preset_in_the_guide_is_the_one_that_is_shipped() -> None:
+    guide = (ROOT / "docs/add-an-archive.md").read_text(encoding="utf-8")
+    preset, table, *_ = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    assert preset == (ROOT / "harvester/presets/bioimage-archive.toml").read_text()
+    source = make_source(SourceSettings(**tomllib.loads(table)["sources"][0]))
+    assert source.options.user_agent.endswith("(+imaging@lab.example)")
+    assert source.options.url == tomllib.loads(preset)["url"]
 
 
 class Careless:
