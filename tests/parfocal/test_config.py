@@ -105,7 +105,7 @@ def test_secret_written_into_a_source_by_mistake_is_not_shown(tmp_path):
     file.write_text(
         '[[sources]]\nname = "lab"\npassword = "hunter2"\ntoken = "env:TOKEN"\nurl = "http://x"\n'
     )
-    shown = {name: value for name, value, _ in explain(load(file, environ={}))}
+    shown = {name: value for name, value, _ in config.explain(config.load(file, environ={}))}
     assert "hunter2" not in str(shown)
     assert shown["sources[0].token"] == "env:TOKEN"
     assert shown["sources[0].url"] == "http://x"
