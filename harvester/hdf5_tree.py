@@ -174,7 +174,10 @@ class _Reading:
 
     def _text(self, value: Any) -> str:
         """Write a value as words, as long as there is room for more."""
-        text = _words(value)[:MAX_ATTRIBUTE_BYTES]
+        whole = _words(value)
+        text = whole[:MAX_ATTRIBUTE_BYTES]
+        if len(text) < len(whole):
+            self.warn(f"a text of {len(whole):,} letters is cut to {MAX_ATTRIBUTE_BYTES:,}")
         if len(text) > self._left:
             self.warn(f"more than {MAX_TEXT} bytes of attributes; the rest is left out")
             return ""

@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from harvester import omexml
 from harvester.crawl import unzip
-from harvester.hdf5_tree import Hdf5Document, read_hdf5
+from harvester.hdf5_process import Hdf5Reader
+from harvester.hdf5_tree import Hdf5Document
 from harvester.lab_kinds import kind_of
 from harvester.lab_tree import Found, LabTree, read_found
 from harvester.tiff import Content, TiffHeader, read_content
-from parfocal.errors import SourceError, SourceRefused
-from parfocal.registry import missing_extra
+from parfocal.errors import PluginMissing, SourceError, SourceRefused
 from parfocal.values import Problem
 
 READ_AHEAD = 8
@@ -63,12 +63,12 @@ def identity_of(content: Content, xml: bytes = b"") -> str:
     return digest.hexdigest()
 
 
-def look(tree: LabTree, file: Found) -> Looked | Problem:
+def look(tree: LabTree, file: Found, hdf5: Hdf5Reader) -> Looked | Problem:
     """Read what is needed of one file; a file that cannot be read is a problem."""
     kind = kind_of(file.base)
     if kind == "xml":
         return _told(file, lambda: _look_xml(tree, file))
-    return _told(file, lambda: _look_open(tree, file, kind))
+    return _told(file, lambda: _look_open(tree, file, kind, hdf5))
 
 
 def look_at_tags(tree: LabTree, file: Found) -> Looked | Problem:
@@ -76,9 +76,11 @@ def look_at_tags(tree: LabTree, file: Found) -> Looked | Problem:
     return _told(file, lambda: _look_open(tree, file, "tags"))
 
 
-def _look_open(tree: LabTree, file: Found, kind: str) -> Looked:
+def _look_open(tree: LabTree, file: Found, kind: str, hdf5: Hdf5Reader | None = None) -> Looked:
     with tree.opened(file) as content:
-        return look_into(kind, content)
+        if kind == "hdf5" and hdf5 is not None:
+            return _look_hdf5(content, hdf5)
+        return _look_into(kind, content)
 
 
 def _told(file: Found, read: Callable[[], Looked]) -> Looked | Problem:
@@ -107,10 +109,8 @@ def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def look_into(kind: str, content: Content) -> Looked:
+def _look_into(kind: str, content: Content) -> Looked:
     """Read what is needed of an open file of a kind."""
-    if kind == "hdf5":
-        return _look_hdf5(content)
     if kind == "tags":
         return Looked(read_content(content))
     if kind != "tiff":
@@ -122,21 +122,18 @@ def look_into(kind: str, content: Content) -> Looked:
     return Looked(replace(header, description=b""), xml, identity=identity_of(content, xml))
 
 
-def _look_hdf5(content: Content) -> Looked:
+def _look_hdf5(content: Content, hdf5: Hdf5Reader) -> Looked:
     try:
-        return Looked(hdf5=read_hdf5(content), identity=identity_of(content))
-    except ModuleNotFoundError as error:
-        missing = missing_extra(error, "reading HDF5 files")
-        return Looked(
-            identity=identity_of(content), warning=f"{missing.message}. {missing.hint}".strip()
-        )
+        return Looked(hdf5=hdf5.read(content), identity=identity_of(content))
+    except PluginMissing as error:
+        return Looked(identity=identity_of(content), warning=f"{error.message}: {error.hint}")
 
 
 def read_all(
-    tree: LabTree, files: Iterable[Found], pool: ThreadPoolExecutor | None
+    tree: LabTree, files: Iterable[Found], pool: ThreadPoolExecutor | None, hdf5: Hdf5Reader
 ) -> Iterator[tuple[Found, Looked | Problem]]:
     """Read files a few at a time, in their order; one by one without a pool."""
-    return in_portions(lambda file: (file, look(tree, file)), files, pool)
+    return in_portions(lambda file: (file, look(tree, file, hdf5)), files, pool)
 
 
 def in_portions(

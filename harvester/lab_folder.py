@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 
 from harvester import omexml
+from harvester.hdf5_process import Hdf5Reader
 from harvester.lab_context import Context
 from harvester.lab_files import Looked, read_all
 from harvester.lab_items import (
@@ -37,8 +38,14 @@ class FolderReader:
     """
 
     def __init__(
-        self, tree: LabTree, places: Places, walk: Walk, pool: ThreadPoolExecutor | None
+        self,
+        tree: LabTree,
+        places: Places,
+        walk: Walk,
+        pool: ThreadPoolExecutor | None,
+        hdf5: Hdf5Reader,
     ) -> None:
+        self._hdf5 = hdf5
         self._tree = tree
         self._places = places
         self._walk = walk
@@ -74,7 +81,7 @@ class FolderReader:
             if stamp and self._is_same(file, stamp, context, siblings):
                 kept.add(file.name)
         changed = [file for file in images if file.name not in kept]
-        read = read_all(self._tree, changed, self._pool)
+        read = read_all(self._tree, changed, self._pool, self._hdf5)
         for file in images:
             if file.name in kept:
                 yield file, None

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from harvester.archives import open_archive
+from harvester.hdf5_process import Hdf5Reader
 from harvester.lab_context import Context, context_of
 from harvester.lab_files import READ_AHEAD
 from harvester.lab_folder import FolderReader
@@ -56,6 +57,7 @@ class TreeWalk:
         self._tree = DiskTree(root, self.name)
         self._walk = walk
         self._after = _cursor_parts(walk.cursor)
+        self._hdf5 = Hdf5Reader()
         self._places = Places(self.name, Names(walk, self._exists), walk)
 
     def _exists(self, key: str) -> bool:
@@ -72,7 +74,10 @@ class TreeWalk:
                 "there is no such folder", where=str(self.root), hint="set path of this source"
             )
         start = ("", Context(self.name, self.title), False)
-        with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="read") as pool:
+        with (
+            closing(self._hdf5),
+            ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="read") as pool,
+        ):
             yield from self._below(self._tree, start, pool)
 
     def _below(
@@ -173,7 +178,7 @@ class TreeWalk:
             yield from self._places.announce(path, context)
             yield Unchanged(key, below=True)
             return
-        reader = FolderReader(tree, self._places, self._walk, pool)
+        reader = FolderReader(tree, self._places, self._walk, pool, self._hdf5)
         clean = not (listing.problems or problems)
         for outcome in reader.items(path, rest.files, listing.names, context):
             clean = clean and not isinstance(outcome, Problem)

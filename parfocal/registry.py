@@ -31,6 +31,8 @@ _EXTRA_OF_MODULE = {
     "datacite": "publish",
     "apscheduler": "schedule",
     "pyarrow": "s3",
+    "h5py": "hdf5",
+    "watchfiles": "watch",
 }
 
 
