@@ -166,6 +166,7 @@ class ListWalk:
         self._lists = Lists(options, http, walk)
         self._seen: set[int] = set()
         self._unavailable = 0
+        self._tells: dict[str, bool] = {}
 
     async def items(self) -> AsyncIterator[Fetched]:
         """Yield raw items, what is unchanged, and problems, from after the walk's cursor."""
@@ -211,7 +212,7 @@ class ListWalk:
         """Read what can be read of a row ahead of its turn."""
         if isinstance(spot, Problem):
             return None, spot
-        objects = WebObjects(self._http, spot.root)
+        objects = WebObjects(self._http, spot.root, self._tells)
         try:
             if kind_of(spot.path) == "tiff":
                 looked: Looked = await self._tiff(objects, spot)
@@ -263,7 +264,7 @@ class ListWalk:
             yield self._placed(sheet, spot, looked, "")
 
     async def _wells(self, spot: Spot, held: Wells, within: str) -> AsyncIterator[Part | Problem]:
-        groups = self._groups(WebObjects(self._http, spot.root), spot)
+        groups = self._groups(WebObjects(self._http, spot.root, self._tells), spot)
         try:
             async for part in groups.parts(held, within):
                 yield part

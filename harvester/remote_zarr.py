@@ -18,13 +18,14 @@ from msgspec.structs import replace
 
 from harvester import zarr_tree
 from harvester.ahead import gathered, in_order
-from harvester.s3_bucket import Objects
+from harvester.s3_bucket import Hidden, Objects
 from harvester.zarr_tree import Group, Opened, PlateGroup, Reading, Spot, checked
 from parfocal.errors import SourceError, SourceMalformed, SourceRefused
 from parfocal.values import Problem
 
 T = TypeVar("T")
 _NO_ETAG = "?"
+_HIDDEN = "!"
 _OF_NOTE = frozenset({*zarr_tree.MARKS, zarr_tree.CRATE, "labels/", "OME/"})
 
 Listed = dict[str, str]
@@ -86,7 +87,11 @@ class _Reader:
         self.asked: dict[str, str] = {}
 
     async def _read(self, most: int, path: str) -> bytes | None:
-        got = await self._objects.get(path, most)
+        try:
+            got = await self._objects.get(path, most)
+        except Hidden:
+            self.asked[path] = _HIDDEN
+            return None
         self.asked[path] = "" if got is None else got.etag or _NO_ETAG
         return None if got is None else got.content
 
@@ -104,6 +109,14 @@ class _Reader:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def checked(self, group: Group) -> Group:
+        """Return a group, unless what it lacks may only have been refused; then SourceRefused."""
+        if _HIDDEN in self.asked.values() and not all(
+            zarr_tree.has_array(group, image) for image in group.images
+        ):
+            raise SourceRefused("a document is refused or missing", where=group.path)
+        return group
 
 
 def _written(stamp: GroupStamp | PlateStamp) -> str:
@@ -185,7 +198,7 @@ class Groups:
         if not opened.kind:
             return opened
         read = zarr_tree.read_image if opened.kind == "image" else zarr_tree.read_collection
-        group = await reader.follow(read(opened))
+        group = reader.checked(await reader.follow(read(opened)))
         single = GroupStamp(reader.asked, Spot(), self._salt, named)
         return Part(opened.path, group, _written(single))
 
@@ -196,11 +209,16 @@ class Groups:
             return False
         rest = [path for path in asked if path not in told]
         try:
-            now = await gathered(self._objects.stamp(path) for path in rest)
+            return await gathered(map(self._state, rest)) == [asked[path] for path in rest]
         except SourceRefused:
             return False
-        states = ["" if etag is None else etag or _NO_ETAG for etag in now]
-        return states == [asked[path] for path in rest]
+
+    async def _state(self, path: str) -> str:
+        try:
+            etag = await self._objects.stamp(path)
+        except Hidden:
+            return _HIDDEN
+        return "" if etag is None else etag or _NO_ETAG
 
     # ------------------------------------------------------------------ wells
 
@@ -256,7 +274,7 @@ class Groups:
             checked(image)
             if stamp and stamp.spot == spot and await self._same(stamp.asked):
                 return Part(path, None, known)
-            group = await reader.follow(zarr_tree.read_field(path, spot))
+            group = reader.checked(await reader.follow(zarr_tree.read_field(path, spot)))
         except (SourceMalformed, SourceRefused) as error:
             return problem_of(path[:400], error)
         return Part(path, group, _written(GroupStamp(reader.asked, spot, self._salt)))

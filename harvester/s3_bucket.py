@@ -74,11 +74,15 @@ Check = Callable[[Answer], object]
 Headers = dict[str, str]
 
 
+class Hidden(SourceRefused):
+    """Refused by a server that does not tell what is refused from what is not there."""
+
+
 class Objects(Protocol):
     """Where objects are read from: a bucket, or any web server."""
 
     async def get(self, path: str, most: int) -> Got | None:
-        """Return a whole object; None when there is none. Raises SourceError."""
+        """Return a whole object; None when there is none. Raises SourceError, Hidden among them."""
         ...
 
     async def stamp(self, path: str) -> str | None:

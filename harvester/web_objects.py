@@ -11,29 +11,37 @@ from urllib.parse import quote
 
 from harvester.answers import Answer
 from harvester.http import Http
-from harvester.s3_bucket import Got, Stored, check_key, check_part, check_whole_object, etag_of
+from harvester.s3_bucket import (
+    Got,
+    Hidden,
+    Stored,
+    check_key,
+    check_part,
+    check_whole_object,
+    etag_of,
+)
 from parfocal.errors import SourceMalformed, SourceRefused
 
 _ABSENT = (404, 410)
 _EXPECTED = (200, 403, *_ABSENT)
+_SURELY_ABSENT = ".parfocal-is-not-there"
 
 
 class WebObjects:
     """Objects below ``https://`` or ``http://``."""
 
-    def __init__(self, http: Http, root: str) -> None:
+    def __init__(self, http: Http, root: str, tells: dict[str, bool]) -> None:
+        """``tells`` remembers which servers say that a file is not there; shared in a walk."""
         self._http = http
         self._root = root
+        self._tells = tells
 
     def address(self, path: str) -> str:
         """Return the address of a path."""
         return self._root + quote(check_key(path), safe="/~:")
 
     async def get(self, path: str, most: int) -> Got | None:
-        """Return a whole file; None when there is none.
-
-        403 is that of a store that does not tell strangers what is missing.
-        """
+        """Return a whole file; None when there is none. Raises SourceError, Hidden among them."""
 
         def check(answer: Answer) -> None:
             if answer.status == 200:
@@ -41,12 +49,26 @@ class WebObjects:
 
         address = self.address(path)
         answer = await self._http.get(address, expect=_EXPECTED, limit=most, check=check)
-        return Got(answer.content, etag_of(answer)) if answer.status == 200 else None
+        return Got(answer.content, etag_of(answer)) if await self._is_there(answer, path) else None
 
     async def stamp(self, path: str) -> str | None:
         """Return a file's ETag or time; None when there is none."""
         answer = await self._http.head(self.address(path), expect=_EXPECTED)
-        return etag_of(answer) if answer.status == 200 else None
+        return etag_of(answer) if await self._is_there(answer, path) else None
+
+    async def _is_there(self, answer: Answer, path: str) -> bool:
+        """Whether an answer is a file; stores may answer strangers 403 for what is missing."""
+        host = path.partition("/")[0]
+        if answer.status in _ABSENT:
+            self._tells[host] = True
+        elif answer.status == 403:
+            if host not in self._tells:
+                absent = f"{path.rpartition('/')[0]}/{_SURELY_ABSENT}"
+                probe = await self._http.head(self.address(absent), expect=_EXPECTED)
+                self._tells[host] = probe.status != 403
+            kind = SourceRefused if self._tells[host] else Hidden
+            raise kind("the server refused (answered 403)", where=path)
+        return answer.status == 200
 
     async def stored(self, path: str) -> Stored:
         """Return size and ETag of a file; SourceRefused when there is none."""

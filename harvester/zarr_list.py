@@ -17,6 +17,7 @@ from parfocal.registry import missing_extra
 MAX_ROWS = 5_000_000
 _PARQUET = b"PAR1"
 _ADDRESS = re.compile(r"(?:https?|s3)://\S", re.I)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
 _NAMES = ("url", "zarr", "zarr_url", "uri", "href", "address", "file path", "path", "location")
 _LISTS = (".csv", ".tsv", ".txt", ".parquet")
 _MAX_CELL = 100_000
@@ -121,6 +122,8 @@ def web_address(text: str, home: str) -> str:
     """
     if text[:5].lower() == "s3://":
         return f"{home.rstrip('/')}/{text[5:]}"
+    if _SCHEME.match(text) and not _ADDRESS.match(text):
+        raise SourceMalformed(f"{text[:200]!r} is no web address")
     return text if _ADDRESS.match(text) else f"{home.rstrip('/')}/{text.lstrip('/')}"
 
 

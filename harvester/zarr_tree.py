@@ -284,6 +284,12 @@ def read_collection(opened: Opened) -> Reading[Group]:
     return Group(opened.path, documents, tuple(series), xml=xml or b"")
 
 
+def has_array(group: Group, image: str) -> bool:
+    """Whether the metadata of an image's largest array were there to be read."""
+    level = ngff.first_level(ngff.documents_of(group.documents, image))
+    return bool(ngff.array_of(group.documents, _below(image, level)))
+
+
 # ------------------------------------------------------------------ reading from files
 
 
