@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +27,8 @@ _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2100, 1, 1, tzinfo=UTC)
 _TICK = timedelta(milliseconds=1)  # as fine as search engines keep times
 _ASCENDING = {"created": "oldest", "updated": "updated-asc"}
+_NEWEST = "updated-desc"
+_INSTEAD = {_NEWEST: "newest"}
 
 
 class Scope(Struct, frozen=True):
@@ -54,6 +57,7 @@ class Hits(Struct, frozen=True):
 
     records: list[Json]
     total: int
+    date: datetime | None = None
 
 
 def read_hits(answer: Answer) -> Hits:
@@ -64,7 +68,15 @@ def read_hits(answer: Answer) -> Hits:
     total = child(total, "value") if isinstance(total, dict) else total
     if not isinstance(records, list) or isinstance(total, bool) or not isinstance(total, int):
         raise SourceMalformed("not an answer of a search: there are no hits", where=answer.url)
-    return Hits(objects(records), total)
+    return Hits(objects(records), total, _date(answer))
+
+
+def _date(answer: Answer) -> datetime | None:
+    """Return the server's own time."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return None
 
 
 def identity(record: Json) -> str:
@@ -106,9 +118,23 @@ class Search:
     def __init__(self, http: Http, scope: Scope) -> None:
         self._http = http
         self._scope = scope
+        self._unknown: set[str] = set()
+        """Ways of sorting that the archive refuses."""
 
     async def ask(self, span: str = "", sort: str = "", page: int = 1) -> Hits:
-        """Return one page of what was made or changed in a span of time."""
+        """Return one page of what was made or changed in a span of time.
+
+        An archive that does not know a way of sorting is asked without.
+        """
+        if sort in self._unknown:
+            sort = _INSTEAD.get(sort, "")
+        answer = await self._get(span, sort, page, (200, 400) if sort else (200,))
+        if answer.status == 400:
+            self._unknown.add(sort)
+            answer = await self._get(span, _INSTEAD.get(sort, ""), page, (200,))
+        return read_hits(answer)
+
+    async def _get(self, span: str, sort: str, page: int, expect: tuple[int, ...]) -> Answer:
         scope = self._scope
         own = f"({scope.query})" if scope.query and span else scope.query
         params = [
@@ -118,17 +144,17 @@ class Search:
             ("page", str(page)),
             *scope.params,
         ]
-        answer = await self._http.get(
+        return await self._http.get(
             scope.url,
             params=[pair for pair in params if pair[1]],
             headers=dict(scope.headers),
-            check=read_hits,
+            expect=expect,
+            check=_check_hits,
         )
-        return read_hits(answer)
 
     async def newest(self) -> tuple[int, str]:
         """Return how many hits there are, and a time of change no later than the newest."""
-        hits = await self.ask(sort="updated-desc")
+        hits = await self.ask(sort=_NEWEST)
         return hits.total, max((words(one.get("updated")) for one in hits.records), default="")
 
     async def walk(self, field: str, spot: Spot, first: str = "") -> AsyncIterator[Told]:
@@ -197,12 +223,14 @@ class Search:
             async for page in self._numbered(shown):
                 yield page
             return
-        async for page in self._spans(field, start, _LAST):
+        end = min(max(start, hits.date or start) + timedelta(days=1), _LAST)
+        async for page in self._spans(field, [(end + _TICK, _LAST), (start, end)]):
             yield page
 
-    async def _spans(self, field: str, start: datetime, end: datetime) -> AsyncIterator[Told]:
-        """Yield the records of a span of time, cut until each part fits one page."""
-        waiting = [(start, end)]
+    async def _spans(
+        self, field: str, waiting: list[tuple[datetime, datetime]]
+    ) -> AsyncIterator[Told]:
+        """Yield the records of spans of time, the last first, cut until each part fits a page."""
         while waiting:
             low, high = waiting.pop()
             span = _span(field, _norm_time(low), _end(high))
@@ -246,6 +274,11 @@ class Search:
                     where=self._scope.url,
                 )
             page += 1
+
+
+def _check_hits(answer: Answer) -> None:
+    if answer.status == 200:
+        read_hits(answer)
 
 
 def _span(field: str, low: str, high: str) -> str:

@@ -121,7 +121,8 @@ class DataciteDois:
                     yield found
                 place = listing.place
                 total = (await listing.look())[1]
-                if total == left.total + place.new:
+                # The newest DOI that is known was changed after ``since``: it must be among them.
+                if place.walked and total == left.total + place.new:
                     yield Unchanged("", below=True)
                     yield _mark(place.newest, total)
                     return

@@ -98,8 +98,9 @@ def _key(item: Json) -> str:
 
 
 def _stamp(item: Json) -> str:
+    time = words(item.get("updatedAt"))
     number = f"{words(item.get('majorVersion'))}.{words(item.get('minorVersion'))}"
-    return f"{words(item.get('updatedAt'))} {number}".strip(" .")
+    return f"{time} {number}" if time else ""
 
 
 class DataverseSets:

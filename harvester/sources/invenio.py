@@ -34,6 +34,7 @@ from parfocal.model import Dataset, Provenance, Record
 from parfocal.values import Deleted, Fetched, Mark, Problem, RawItem, Unchanged
 
 _OVERLAP = timedelta(hours=1)  # a search engine shows a change some time after it was made
+_EMPTIED = "nothing is taken for deleted; leave the community out if it is gone"
 _COUNTS = ("stats", "views", "downloads")
 
 
@@ -193,7 +194,7 @@ class _Round:
         self._source = source
         self._http = http
         self._walk = walk
-        self._scopes = scopes
+        self._searches = [Search(http, scope) for scope in scopes]
         self._mark = _remembered.decode(walk.mark) if walk.mark else None
         self.place = _place.decode(walk.cursor) if walk.cursor else None
 
@@ -207,7 +208,8 @@ class _Round:
                 yield found
             place = self._reached
             totals = await self._totals()
-            if sum(totals) == sum(mark.totals) + place.new:
+            # The newest record that is known was changed after ``since``: it must be among them.
+            if place.walked and sum(totals) == sum(mark.totals) + place.new:
                 yield Unchanged("", below=True)
                 yield _mark(place.newest, totals, mark.dump)
                 return
@@ -217,7 +219,7 @@ class _Round:
                 gone += isinstance(found, Deleted)
                 if not isinstance(found, Mark):
                     yield found
-            if sum(totals) == sum(mark.totals) + place.new - gone:
+            if place.walked and sum(totals) == sum(mark.totals) + place.new - gone:
                 yield Unchanged("", below=True)
                 yield _mark(place.newest, totals, dump)
                 return
@@ -232,7 +234,7 @@ class _Round:
 
     async def _everything(self, place: Place | None) -> AsyncIterator[Fetched]:
         if place is None:
-            newest = [await self._search(index).newest() for index in range(len(self._scopes))]
+            newest = [await search.newest() for search in self._searches]
             place = Place("all", newest=min((time for _, time in newest if time), default=""))
         async for found in self._scopes_from(place, "created", ""):
             yield found
@@ -245,19 +247,28 @@ class _Round:
                 hint="nothing is taken for deleted; harvest again",
             )
             yield Unchanged("", below=True)
+        for name in self._emptied(totals):
+            yield Problem(name, "the search has no hits any more", hint=_EMPTIED)
+            yield Unchanged("", below=True)
         yield _mark(place.newest, totals, self._mark.dump if self._mark else "")
 
-    async def _totals(self) -> list[int]:
-        return [(await self._search(index).newest())[0] for index in range(len(self._scopes))]
+    def _emptied(self, totals: list[int]) -> list[str]:
+        """Return the communities, of several, that show nothing although they did before."""
+        before, names = self._mark.totals if self._mark else (), self._source.options.communities
+        if len(names) < 2:
+            return []
+        return [
+            name for name, then, now in zip(names, before, totals, strict=False) if then and not now
+        ]
 
-    def _search(self, index: int) -> Search:
-        return Search(self._http, self._scopes[index])
+    async def _totals(self) -> list[int]:
+        return [(await search.newest())[0] for search in self._searches]
 
     async def _scopes_from(self, place: Place, field: str, since: str) -> AsyncIterator[Fetched]:
         self._reached = place
-        for index in range(place.scope, len(self._scopes)):
+        for index in range(place.scope, len(self._searches)):
             spot = place.spot if index == place.scope else Spot()
-            async for records, after in self._search(index).walk(field, spot, since):
+            async for records, after in self._searches[index].walk(field, spot, since):
                 async for found in self._page(index, records, after, field):
                     yield found
 

@@ -40,7 +40,7 @@ def whole(text: str) -> str:
 
 
 class FakeInvenio:
-    """The archive. ``old`` gives Zenodo's older shape; ``knows`` what its search understands."""
+    """The archive. ``old`` gives Zenodo's older shape; the others say what its search can."""
 
     def __init__(
         self,
@@ -52,7 +52,9 @@ class FakeInvenio:
         cap: int = 25,
         files_in_hits: bool = True,
         exports: bool = True,
+        sortings: tuple[str, ...] = tuple(_SORTS),
     ) -> None:
+        self.sortings = sortings
         self.old = old
         self.sorts = sorts
         self.ranges = ranges
@@ -130,6 +132,8 @@ class FakeInvenio:
             return refused(f"Size must be at most {self.cap}.")
         if (page - 1) * size >= WINDOW:
             return refused("Maximum number of 10000 results have been reached.")
+        if asked.one("sort") and asked.one("sort") not in self.sortings:
+            return refused("Invalid sort option.")
         community = community or asked.one("communities")
         found = [
             one

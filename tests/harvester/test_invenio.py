@@ -95,6 +95,56 @@ def test_a_server_that_does_not_sort_is_asked_for_smaller_spans() -> None:
     assert not [one for one in found if isinstance(one, Problem)]
 
 
+def test_ways_of_sorting_that_a_server_refuses_are_done_without() -> None:
+    archive = FakeInvenio(70, sortings=("newest", "oldest"))
+    store = SqliteStore()
+    with serve(archive) as server:
+        source = source_at(server, timeout=30)
+        assert harvest(store, "repo", source).counts.new == 140
+        for _ in range(40):
+            archive.add()
+        archive.change()
+        report = harvest(store, "repo", source)
+        assert (report.state, report.counts.new, report.counts.changed) == ("complete", 80, 1)
+        server.forget()
+        assert harvest(store, "repo", source).counts.unchanged > 0
+        refusals = [asked for asked in server.asked if asked.one("sort").startswith("updated")]
+        assert len(refusals) <= 3
+
+
+def test_a_query_that_is_refused_is_told() -> None:
+    with serve(FakeInvenio(3)) as server:
+        report = harvest(SqliteStore(), "repo", source_at(server, page_size=30))
+    assert report.state == "failed"
+    assert "answered 400" in report.message
+
+
+def test_a_search_that_does_not_find_what_changed_is_walked_whole() -> None:
+    class Deaf(FakeInvenio):
+        def fits(self, one, query):
+            return "updated" not in query and super().fits(one, query)
+
+    archive, store = Deaf(30), SqliteStore()
+    with serve(archive) as server:
+        harvest(store, "repo", source_at(server))
+        archive.change()
+        assert harvest(store, "repo", source_at(server)).counts.changed == 1
+
+
+def test_a_community_that_shows_nothing_any_more_deletes_nothing() -> None:
+    archive, store = FakeInvenio(9), SqliteStore()
+    for place, one in enumerate(archive.records):
+        one["communities"] = ["b"] if place < 3 else ["a"]
+    with serve(archive) as server:
+        source = source_at(server, communities=("a", "b"))
+        harvest(store, "repo", source)
+        for one in archive.records[:3]:
+            one["communities"] = []
+        report = harvest(store, "repo", source)
+    assert report.counts.tombstoned == 0
+    assert [problem.item for _, problem in store.problems("repo")] == ["b"]
+
+
 @pytest.mark.parametrize("sorts", [True, False])
 def test_a_server_that_knows_no_times_is_read_by_page_number(sorts: bool) -> None:
     archive = many(130, timedelta(seconds=41), sorts=sorts, ranges=False)
