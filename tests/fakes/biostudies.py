@@ -146,9 +146,14 @@ def _people() -> list[Any]:
     affiliation = {"name": "affiliation", "value": "o1", "reference": True}
     author = [*_attributes(Name="Ada Example", ORCID="0000-0002-1825-0097"), affiliation]
     home = _attributes(Name="Home University", RORID="https://ror.org/02mhbdp94")
+    paper = _attributes(
+        Title="A paper", Authors="Example A", DOI="https://doi.org/10.1000/P.", Pubmed_ID="9"
+    )
     return [
         {"type": "author", "attributes": author},
         {"type": "organisation", "accno": "o1", "attributes": home},
+        {"type": "Publication", "attributes": paper},
+        {"type": "Funding", "attributes": _attributes(Agency="Fund", grant_id="F1")},
     ]
 
 
@@ -156,6 +161,11 @@ def _described() -> list[Any]:
     organism = _attributes(
         Scientific_name="Saccharomyces cerevisiae", Common_name="yeast", NCBI_taxon_ID="4932"
     )
+    method = [
+        {"name": "Ontology Value", "value": "confocal microscopy"},
+        {"name": "Ontology Name", "value": "FBbi"},
+        {"name": "Ontology Term ID", "value": "FBbi:00000251"},
+    ]
     return [
         {
             "type": "Biosample",
@@ -167,6 +177,7 @@ def _described() -> list[Any]:
             "type": "Image acquisition",
             "accno": "Image acquisition-3",
             "attributes": _attributes(Title="Scope", Imaging_method="confocal microscopy"),
+            "subsections": [[{"type": "Imaging Method", "attributes": method}]],
         },
     ]
 
@@ -182,7 +193,7 @@ def _component() -> dict[str, Any]:
 
 
 def _entry(path: str, size: int) -> dict[str, Any]:
-    attributes = [{}, {"name": "Gene", "value": "null"}, {"name": "Well", "value": f"A{size}"}]
+    attributes = [{}, {"name": "Compound", "value": "null"}, {"name": "Well", "value": f"A{size}"}]
     return {"path": path, "size": size, "type": "file", "attributes": attributes}
 
 

@@ -11,6 +11,17 @@ from xml.sax.saxutils import escape
 
 from parfocal.testing.loopback import Asked, Given, given_json
 
+PARTS = (
+    {
+        "@id": "data/",
+        "@type": "Dataset",
+        "name": "Data",
+        "description": "All of it",
+        "hasPart": [{"@id": "data/cell 1.ome.tif"}],
+        "about": {"@id": "http://purl.obolibrary.org/obo/NCBITaxon_9606"},
+    },
+    {"@id": "data/cell 1.ome.tif", "@type": "File", "name": "Cell", "contentSize": "12"},
+)
 _NOT_FOUND = Given(404, b"not found", "text/plain")
 
 
@@ -28,13 +39,13 @@ class FakeCrates:
         """Add a crate; it is listed before the others."""
         self.changes += 1
         name = name or f"added-{self.changes}"
-        self.crates = {name: crate(name, **more), **self.crates}
+        self.crates = {name: crate(name, **{"parts": PARTS, **more}), **self.crates}
 
     def change(self, name: str = "") -> None:
         """Give a crate another title."""
         self.changes += 1
         name = name or list(self.crates)[-1]
-        self.crates[name] = crate(name, title=f"Changed {self.changes}")
+        self.crates[name] = crate(name, title=f"Changed {self.changes}", parts=PARTS)
 
     def remove(self, name: str = "") -> None:
         """Take a crate away."""
@@ -93,8 +104,15 @@ def crate(name: str, title: str = "", parts: tuple[dict[str, Any], ...] = ()) ->
         "about": [{"@id": "http://purl.obolibrary.org/obo/NCBITaxon_9606"}],
         "measurementMethod": [{"@id": "http://purl.obolibrary.org/obo/FBbi_00000251"}],
         "hasPart": [{"@id": part["@id"]} for part in parts],
+        "keywords": ["cells"],
+        "identifier": f"https://doi.org/10.1234/{name}",
+        "thumbnailUrl": f"https://archive.example/{name}.png",
+        "funder": {"@id": "#grant"},
+        "seeAlso": {"@id": "https://doi.org/10.1000/P"},
     }
     others = [
+        {"@id": "#grant", "@type": "Grant", "name": "Grant", "identifier": "G7"},
+        {"@id": "https://doi.org/10.1000/P", "@type": "ScholarlyArticle", "name": "A paper"},
         {"@id": "https://orcid.org/0000-0002-1825-0097", "@type": "Person", "name": "Ada Example"},
         {"@id": "#archive", "@type": "Organization", "name": "Archive"},
         {

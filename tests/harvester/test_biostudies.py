@@ -93,8 +93,13 @@ def test_a_study_with_its_component_and_images(server: Loopback) -> None:
         "https://code.example/x",
     ]
     assert [(a.field, a.term, a.method) for a in component.annotations] == [
-        ("organism", "NCBITaxon:4932", "curated")
+        ("organism", "NCBITaxon:4932", "curated"),
+        ("imaging_method", "FBbi:00000251", "curated"),
     ]
+    assert [(p.title, p.doi, p.pubmed) for p in study.publications] == [
+        ("A paper", "10.1000/p", "9")
+    ]
+    assert (study.funding, study.keywords) == (("Fund F1",), ("yeast",))
     assert component.part_of == study.id
     assert KeyValue("Imaging method", "confocal microscopy", "Image acquisition") in (
         component.key_values
