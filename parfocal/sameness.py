@@ -101,10 +101,15 @@ class _Groups:
     def __init__(self, identities: Iterable[Identity]) -> None:
         self._of = {identity.id: frozenset((identity.id,)) for identity in identities}
 
-    def copy(self) -> _Groups:
-        copied = _Groups(())
-        copied._of = dict(self._of)
-        return copied
+    def around(self, merges: Iterable[_Merge]) -> _Groups:
+        """Return the groups of some records only, joined by merges; what is here stays as it is."""
+        found, listed = _Groups(()), list(merges)
+        for one, other, _ in listed:
+            for group in (self._of[one.id], self._of[other.id]):
+                found._of.update(dict.fromkeys(group, group))
+        for one, other, _ in listed:
+            found.join(one.id, other.id)
+        return found
 
     def join(self, one: RecordId, other: RecordId) -> None:
         both = self._of[one] | self._of[other]
@@ -241,7 +246,7 @@ class _Decision:
         for merge in level:
             by_name.setdefault(merge[2].value, []).append(merge)
         left = [m for name in sorted(by_name) for m in self._unless_refused(by_name[name])]
-        joined = self._joined(left)
+        joined = self.groups.around(left)
         for merge in left:
             against = _why_not(joined.of(merge[0].id), self.known)
             if against:
@@ -251,7 +256,7 @@ class _Decision:
                 self.groups.join(merge[0].id, merge[1].id)
 
     def _unless_refused(self, merges: list[_Merge]) -> list[_Merge]:
-        joined = self._joined(merges)
+        joined = self.groups.around(merges)
         against = {merge[0].id: _why_not(joined.of(merge[0].id), self.known) for merge in merges}
         self.refused += [(merge, text) for merge in merges if (text := against[merge[0].id])]
         return [merge for merge in merges if not against[merge[0].id]]
@@ -260,12 +265,6 @@ class _Decision:
         """Whether people may decide: two records neither of one cluster nor certainly two."""
         one, other = merge[0].id, merge[1].id
         return other not in self.groups.of(one) and not _why_not((one, other), self.known)
-
-    def _joined(self, merges: Iterable[_Merge]) -> _Groups:
-        joined = self.groups.copy()
-        for one, other, _ in merges:
-            joined.join(one.id, other.id)
-        return joined
 
 
 def compare(identities: Iterable[Identity]) -> Sameness:

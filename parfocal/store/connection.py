@@ -72,7 +72,7 @@ ALTER TABLE runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
 UPDATE runs SET seconds = max(0, coalesce(unixepoch(finished) - unixepoch(started), 0))
   WHERE finished <> '';
 """,
-    3: identities.STEP,
+    3: identities.SCHEMA,
     4: kin.COLUMNS,
 }
 

@@ -1,9 +1,8 @@
 """What studies and containers are called, kept beside the records and always in step with them.
 
-Triggers note which data sets were written, by whatever statement; before a transaction ends their
-identities are read anew. When one changed, the revision of all that share a name with it moves on,
-so that index and graph hear of it although those records did not change; ``touches`` keeps when
-they did.
+Before a transaction ends, the identities of the data sets that it wrote are read anew. When one
+changed, the revision of all that share a name with it moves on, so that index and graph hear of it
+although those records did not change; ``touches`` keeps when they did.
 """
 
 from __future__ import annotations
@@ -22,47 +21,46 @@ CREATE TABLE identities(seq INTEGER PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE names(value TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(value, seq))
   WITHOUT ROWID;
 CREATE INDEX names_by_seq ON names(seq);
-CREATE TABLE to_identify(seq INTEGER PRIMARY KEY);
 CREATE TABLE touches(seq INTEGER PRIMARY KEY, written INTEGER NOT NULL);
-CREATE TRIGGER identify_new AFTER INSERT ON records
-  WHEN substr(new.body, 1, 17) = CAST('{"type":"Dataset"' AS BLOB)
-  BEGIN INSERT OR IGNORE INTO to_identify VALUES (new.seq); END;
-CREATE TRIGGER identify_changed AFTER UPDATE OF body ON records
-  WHEN substr(coalesce(new.body, old.body), 1, 17) = CAST('{"type":"Dataset"' AS BLOB)
-  BEGIN
-    INSERT OR IGNORE INTO to_identify VALUES (new.seq);
-    DELETE FROM touches WHERE seq = new.seq;
-  END;
+CREATE TABLE identified(revision INTEGER NOT NULL);
+INSERT INTO identified VALUES (0);
 """
-_FILL = """
-INSERT INTO to_identify SELECT seq FROM records
-  WHERE substr(body, 1, 17) = CAST('{"type":"Dataset"' AS BLOB);
-"""
-STEP = SCHEMA + _FILL
-"""What brings a store without identities here; the next transaction fills them in."""
+"""Made in a new store, and in one without identities, which the next transaction fills."""
 
 WRITTEN = "coalesce((SELECT t.written FROM touches t WHERE t.seq = records.seq), revision)"
 """The revision at which a record itself changed."""
 
 _TOO_COMMON = 200  # what so many data sets share leads from one to all others, and means nothing
 _MOST_CONNECTED = 1000
+_DATASET = b'{"type":"Dataset"'
+_WRITTEN_DATASETS = """
+SELECT r.seq, r.body, i.content FROM records r LEFT JOIN identities i ON i.seq = r.seq
+WHERE r.revision > ? AND substr(r.body, 1, ?) = ?"""
+_GONE = """
+SELECT r.seq, NULL, i.content FROM records r CROSS JOIN identities i ON i.seq = r.seq
+WHERE r.revision > ? AND r.body IS NULL"""
 
 
 def identify(db: sqlite3.Connection) -> None:
     """Read the identities of what this transaction wrote; touch what shares names with them."""
-    rows = db.execute(
-        "SELECT w.seq, r.body, i.content FROM to_identify w JOIN records r ON r.seq = w.seq"
-        " LEFT JOIN identities i ON i.seq = w.seq"
-    ).fetchall()
-    if not rows:
+    since = db.execute("SELECT revision FROM identified").fetchone()[0]
+    if _last(db) == since:
         return
-    db.execute("DELETE FROM to_identify")
-    changed = [(seq, body, old) for seq, body, old in rows if _content(body) != old]
-    affected = _connected(db, (seq for seq, _, _ in changed))
-    for seq, body, _ in changed:
+    rows = db.execute(_WRITTEN_DATASETS, (since, len(_DATASET), _DATASET)).fetchall()
+    rows += db.execute(_GONE, (since,)).fetchall()
+    changed = [(seq, body) for seq, body, old in rows if _content(body) != old]
+    affected = _connected(db, (seq for seq, _ in changed))
+    for seq, body in changed:
         _replace(db, seq, _identity(body))
-    affected |= _connected(db, (seq for seq, _, _ in changed))
-    _touch(db, sorted(affected - {seq for seq, _, _ in rows}))
+    affected |= _connected(db, (seq for seq, _ in changed))
+    written = [seq for seq, _, _ in rows]
+    db.executemany("DELETE FROM touches WHERE seq = ?", ((seq,) for seq in written))
+    _touch(db, sorted(affected.difference(written)))
+    db.execute("UPDATE identified SET revision = ?", (_last(db),))
+
+
+def _last(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT coalesce(max(revision), 0) FROM records").fetchone()[0])
 
 
 def _identity(body: bytes | None) -> Identity | None:
@@ -87,7 +85,7 @@ def _replace(db: sqlite3.Connection, seq: int, identity: Identity | None) -> Non
 
 
 def _touch(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
-    last = db.execute("SELECT coalesce(max(revision), 0) FROM records").fetchone()[0]
+    last = _last(db)
     for number, seq in enumerate(seqs, start=1):
         db.execute(
             "INSERT OR IGNORE INTO touches SELECT seq, revision FROM records WHERE seq = ?", (seq,)

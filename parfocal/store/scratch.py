@@ -22,13 +22,12 @@ def copy(place: str, path: Path, sources: Sequence[str]) -> None:
     """Copy what the store at ``place`` knows of sources into a new store at ``path``."""
     with closing(_both(place, path)) as db:
         db.execute("BEGIN")
-        # Nobody asks a scratch store what its data sets are called.
-        triggers = db.execute("SELECT name FROM main.sqlite_master WHERE type = 'trigger'")
-        for (name,) in triggers.fetchall():
-            db.execute(f"DROP TRIGGER {name}")
         db.execute("INSERT INTO places SELECT * FROM real.places")
         for table, column in _TABLES.items():
             _copy_rows(db, table, column, sources)
+        # Nobody asks a scratch store what the data sets that it begins with are called.
+        last = "SELECT coalesce(max(revision), 0) FROM main.records"
+        db.execute(f"UPDATE main.identified SET revision = ({last})")  # noqa: S608
         db.execute("COMMIT")
 
 

@@ -180,12 +180,10 @@ def test_an_older_store_learns_the_names_of_what_it_holds(tmp_path: Path) -> Non
     put(opened, IDR, CRATE)
     opened.close()
     with sqlite3.connect(path) as db:
-        tables = ("identities", "names", "to_identify", "touches")
-        for name in ("identify_new", "identify_changed"):
-            db.execute(f"DROP TRIGGER {name}")
+        tables = ("identities", "names", "touches", "identified")
         for name in tables:
             db.execute(f"DROP TABLE {name}")
-        for statement in connection._statements(identities.STEP):
+        for statement in connection._statements(identities.SCHEMA):
             db.execute(statement)
     db.close()
     opened = SqliteStore(path)
