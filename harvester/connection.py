@@ -75,7 +75,9 @@ class Connection:
     def __init__(self, options: HttpOptions, walk: Walk) -> None:
         self._options = options
         self._walk = walk
-        self._home = _trusted_origins(parse_address(options.url))
+        self._home = frozenset(
+            trusted for home in options.homes() for trusted in _trusted_origins(parse_address(home))
+        )
         self._guard = Guard({(host, port) for _, host, port in self._home}, options.networks())
         self._limits = Limits(options.concurrency, options.rate)
         self._joined: set[str] = set()

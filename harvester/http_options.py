@@ -62,6 +62,10 @@ class HttpOptions(BaseModel):
             raise ValueError("a contact is an e-mail address or a web address")
         return value
 
+    def homes(self) -> tuple[str, ...]:
+        """Return the addresses that the operator named: those may lie on any network."""
+        return (self.url,)
+
     @property
     def user_agent(self) -> str:
         """Return what servers are told about who asks."""

@@ -52,7 +52,7 @@ class CrateOptions(HttpOptions):
             raise ValueError("path or url must be set")
         return self
 
-    def addresses(self) -> tuple[str, ...]:
+    def homes(self) -> tuple[str, ...]:
         """Return all addresses that are given."""
         return tuple(filter(None, (self.url, *self.urls)))
 
@@ -75,10 +75,9 @@ class StudyCrates:
         if self.options.path is not None:
             async for found in _local(self.options.path, used):
                 yield found
-        addresses = self.options.addresses()
+        addresses = self.options.homes()
         if addresses:
-            at_home = self.options.model_copy(update={"url": addresses[0]})
-            async with Http(at_home, walk) as http:
+            async with Http(self.options, walk) as http:
                 web = WebCrates(http, walk, self.options.concurrency)
                 async for got in web.fetch(addresses, used):
                     yield got

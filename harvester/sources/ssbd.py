@@ -44,7 +44,7 @@ class SsbdOptions(HttpOptions):
             raise ValueError("path or url must be set")
         return self
 
-    def addresses(self) -> tuple[str, ...]:
+    def homes(self) -> tuple[str, ...]:
         """Return all addresses that are given."""
         return tuple(filter(None, (self.url, *self.urls)))
 
@@ -113,12 +113,11 @@ class Ssbd:
 
     async def _documents(self, walk: Walk, stamps: dict[str, str]) -> list[Answer] | None:
         """Return the documents on the web, and their stamps; None when none of them changed."""
-        addresses = self.options.addresses()
+        addresses = self.options.homes()
         if not addresses:
             return None
         known = _known(walk.mark) if not walk.cursor else {}
-        at_home = self.options.model_copy(update={"url": addresses[0]})
-        async with Http(at_home, walk) as http:
+        async with Http(self.options, walk) as http:
             first = [await _ask(http, address, known.get(address, "")) for address in addresses]
             same = all(answer.status == 304 for answer in first)
             for address, answer in zip(addresses, first, strict=True):

@@ -192,6 +192,14 @@ def test_crates_in_an_archive_on_the_web(archive: FakeCrates, server: Loopback) 
     assert KeyValue("contentSize", "12") in images[0].key_values
 
 
+def test_addresses_that_the_operator_named_may_lie_anywhere(server: Loopback) -> None:
+    other = FakeCrates()
+    other.add("S-9")
+    with serve(other) as second:
+        source = source_of(f"{server.url}/list.txt", urls=(f"{second.url}/list.txt",))
+        assert studies_of(source) == ["gide:S-1", "gide:S-2", "gide:S-9"]
+
+
 def test_a_list_that_cannot_be_read_hides_what_it_names(
     archive: FakeCrates, server: Loopback
 ) -> None:
