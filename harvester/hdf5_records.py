@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harvester.facts import ImageFacts, number, quantity, size
 from harvester.hdf5_tree import Hdf5Document, Hdf5Node
-from harvester.tiff import day
+from harvester.tiff_facts import day
 from parfocal.model import Channel, KeyValue, Quantity
 
 MAX_PAIRS = 500

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harvester import hdf5_records, metaseries, ngff, omexml, tiff
+from harvester import hdf5_records, metaseries, ngff, omexml, tiff_facts
 from harvester.facts import ImageFacts, make_image
 from harvester.lab_items import (
     ContainerItem,
@@ -278,11 +278,11 @@ def _size_pair(size: int) -> KeyValue:
 def _tagged_facts(header: TiffHeader) -> ImageFacts:
     """What a TIFF file without OME-XML says: MetaSeries, ImageJ, or its plain tags."""
     if not metaseries.is_metaseries(header.software, header.description):
-        return tiff.facts_of(header)
+        return tiff_facts.facts_of(header)
     plane = metaseries.read_plane(header.description)
     facts = metaseries.facts_of(plane)
     return replace(facts, key_values=metaseries.pairs_of(plane)).or_else(
-        tiff.facts_of(replace(header, description=b""))
+        tiff_facts.facts_of(replace(header, description=b""))
     )
 
 
@@ -290,7 +290,7 @@ def _header_facts(item: FileItem, *, alone: bool) -> ImageFacts:
     """What the TIFF tags add where OME-XML is silent: sizes only if there is one image."""
     if item.header is None or not alone:
         return ImageFacts()
-    facts = tiff.facts_of(item.header)
+    facts = tiff_facts.facts_of(item.header)
     return ImageFacts(size_x=facts.size_x, size_y=facts.size_y, pixel_type=facts.pixel_type)
 
 

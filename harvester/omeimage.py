@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harvester.elements import Element, child, reference, text_of
 from harvester.facts import ImageFacts, number, quantity, size
-from harvester.tiff import day
+from harvester.tiff_facts import day
 from parfocal.model import Channel, Objective, Person, Position, Quantity
 
 _STAGE_UNIT = "reference frame"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harvester import htd, jdce, metaseries, omexml, tiff
+from harvester import htd, jdce, metaseries, omexml, tiff_facts
 from harvester.facts import ImageFacts, number, quantity
 from harvester.lab_items import FieldItem, FieldPlane, ScreenedItem
 from harvester.metaseries import Plane
@@ -89,7 +89,8 @@ class Field:
         header = self._item.header
         if header is None:
             return ImageFacts()
-        plain = tiff.facts_of(replace(header, description=b"" if self._planes else self._text))
+        text = b"" if self._planes else self._text
+        plain = tiff_facts.facts_of(replace(header, description=text))
         if 0 in self._planes:
             return metaseries.facts_of(self._planes[0]).or_else(plain)
         if b"<OME" in self._text[:4096] or b":OME" in self._text[:4096]:
