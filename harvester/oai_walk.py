@@ -55,6 +55,8 @@ class Left(Struct, frozen=True, omit_defaults=True):
 
     since: str = ""
     complete: str = ""
+    listed: tuple[int, ...] = ()
+    """How many entries each set had when all was listed last."""
 
 
 class Place(Struct, frozen=True, omit_defaults=True):
@@ -73,6 +75,7 @@ class Place(Struct, frozen=True, omit_defaults=True):
     told: int = 0
     size: int | None = None
     shifted: bool = False
+    listed: tuple[int, ...] = ()
 
 
 _place = msgspec.json.Decoder(Place)
@@ -105,15 +108,25 @@ class OaiWalk:
                 reason = "the provider shows no changes, not even the newest that is known"
                 yield Problem(self._name, reason, severity="warning")
             if since and self._must_complete(provider):
-                self._place = _fresh(self._place, verb="ListIdentifiers", list=0)
+                self._place = _fresh(self._place, verb="ListIdentifiers", list=0, listed=())
         if self._place.verb == "ListIdentifiers":
             whole = True
             async for found in self._lists(provider):
                 yield found
-        if not whole:
+        emptied = self._emptied() if whole else []
+        for name in emptied:
+            reason = f"the list {name} is empty, which it was not before".replace("  ", " ")
+            yield Problem(self._name, reason, hint="nothing is taken for deleted")
+        if emptied or not whole:
             yield Unchanged("", below=True)
         if mark := _mark(self._place, self._left, whole):
             yield mark
+
+    def _emptied(self) -> list[str]:
+        """Return the sets whose lists had entries when all was listed last, and have none now."""
+        sets, now, before = self._options.sets or ("",), self._place.listed, self._left.listed
+        counted = zip(sets, before, now, strict=False)
+        return [name for name, then, left in counted if then and not left]
 
     async def since(self, day: str) -> AsyncIterator[Fetched]:
         """Yield records that were changed on a day or later."""
@@ -164,7 +177,8 @@ class OaiWalk:
             arguments = {"from": begin, "until": end, "set": sets[number // len(windows)]}
             async for found in self._list(arguments):
                 yield found
-            self._place = _fresh(self._place, list=number + 1)
+            listed = _added(self._place.listed, number // len(windows), self._place.told)
+            self._place = _fresh(self._place, list=number + 1, listed=listed)
 
     async def _list(self, arguments: dict[str, str]) -> AsyncIterator[Fetched]:
         """Yield a list; when its token expires or it shifts, it is listed from its beginning."""
@@ -278,6 +292,12 @@ def _fresh(place: Place, **more: object) -> Place:
     return msgspec.structs.replace(place, token="", told=0, size=None, shifted=False, **more)
 
 
+def _added(counts: tuple[int, ...], place: int, more: int) -> tuple[int, ...]:
+    """Return counts with more at a place, which may be the next one."""
+    padded = (*counts, *[0] * (place + 1 - len(counts)))
+    return (*padded[:place], padded[place] + more, *padded[place + 1 :])
+
+
 def _moved(place: Place, page: OaiPage, told: int) -> Place:
     """Return the place behind a page; a list whose size changes has shifted."""
     other = page.size is not None and place.size not in (None, page.size)
@@ -302,5 +322,5 @@ def _mark(place: Place, left: Left, whole: bool) -> Mark | None:
         since = left.since
     if not since:
         return None
-    complete = place.started if whole else left.complete
-    return Mark(msgspec.json.encode(Left(since, complete)).decode())
+    complete, listed = (place.started, place.listed) if whole else (left.complete, left.listed)
+    return Mark(msgspec.json.encode(Left(since, complete, listed)).decode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -22,6 +23,15 @@ def source_at(server: Loopback, **more: object) -> DataverseSets:
     return DataverseSets("dv", DataverseSets.Options(**{"url": server.url, **FAST, **more}))
 
 
+class Partly(FakeDataverse):
+    """One data set is in the list, but cannot be read."""
+
+    def answer(self, asked):
+        if asked.one("persistentId").endswith("A2"):
+            return self.error(404, "gone")
+        return super().answer(asked)
+
+
 class TestDataverse(HttpSourceContract):
     misbehaviour = ("empty", "duplicate-page")
     skips_unchanged = True
@@ -37,6 +47,11 @@ class TestDataverse(HttpSourceContract):
     @pytest.fixture
     def name(self) -> str:
         return "dv"
+
+    @pytest.fixture
+    def broken(self) -> Iterator[DataverseSets]:
+        with serve(Partly(4)) as server:
+            yield source_at(server)
 
 
 def test_minor_version_is_found_although_sorting_by_date_misses_it() -> None:
@@ -72,12 +87,6 @@ def test_earlier_versions_stand_beside_the_latest() -> None:
 
 
 def test_a_data_set_that_cannot_be_read_is_a_problem_and_stays() -> None:
-    class Partly(FakeDataverse):
-        def answer(self, asked):
-            if asked.one("persistentId").endswith("A2"):
-                return self.error(404, "gone")
-            return super().answer(asked)
-
     archive, store = FakeDataverse(4), SqliteStore()
     with serve(archive) as server:
         harvest(store, "dv", source_at(server))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -44,6 +45,14 @@ class TestPersistent(HttpSourceContract):
     @pytest.fixture
     def name(self) -> str:
         return "oai"
+
+    @pytest.fixture
+    def broken(self) -> Iterator[OaiRecords]:
+        archive = FakeOai(4)
+        second = archive.records[1]
+        archive.raw[second["identifier"]] = archive.record(second, "oai_dc").replace("</dc:t", "<")
+        with serve(archive) as server:
+            yield source_at(server)
 
 
 class TestForgetful(TestPersistent):
@@ -231,6 +240,21 @@ def test_since_a_day() -> None:
     assert keys_of(found) == [one["identifier"] for one in alive]
     assert [one.key for one in found if isinstance(one, Deleted)] == ["oai:archive.example:1"]
     assert found[-1] == Unchanged("", below=True)
+
+
+def test_a_set_that_is_empty_all_at_once_deletes_nothing() -> None:
+    archive, store = FakeOai(0, deleted="no"), SqliteStore()
+    for place in range(9):
+        archive.add("a" if place < 2 else "b")
+    with serve(archive) as server:
+        source = source_at(server, sets=("a", "b"))
+        harvest(store, "oai", source)
+        for record in archive.records[:2]:
+            record["sets"] = ()
+        report = harvest(store, "oai", source)
+        assert (report.counts.tombstoned, report.problems) == (0, 1)
+        archive.records[1]["sets"] = ("a",)
+        assert harvest(store, "oai", source).counts.tombstoned == 1
 
 
 # ------------------------------------------------------------------ broken pages
