@@ -3,9 +3,9 @@
     python bench/walk.py [--objects 1000000] [--no-graph] [--check]
 
 Walks twice, each in a process of its own: first everything is new, then everything is as it was.
-Harvested is as ``parfocal harvest`` does it, index and graph following. The memory of the
-process itself is looked at all the time; the second half of a walk must need no more than a tenth above what its
-first fifth needed at most (and never 64 MB, which is noise of allocators). ``--check`` ends with
+Harvested is as ``parfocal harvest`` does it, index and graph following. The memory of the process
+itself is looked at all the time; the second half of a walk must need no more than a tenth above
+what its first fifth needed at most, or 64 MB, which is noise of allocators. ``--check`` ends with
 exit code 1 when it does.
 """
 

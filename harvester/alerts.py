@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Literal
 
+import aiohttp
 import msgspec
-import requests
 from msgspec import Struct
 
 from harvester.secrets import Secret
@@ -55,11 +56,13 @@ def tell(alert: Alert, settings: AlertSettings, say: Say) -> None:
     say(f"{alert.title}: {alert.message}")
     if settings.webhook:
         try:
-            _post(alert, settings.webhook)
-        except requests.RequestException as error:
+            status = asyncio.run(_post(alert, settings.webhook))
+        except (aiohttp.ClientError, TimeoutError) as error:
             # Its own words hold the address, and that of a webhook is a secret.
-            status = error.response.status_code if error.response is not None else ""
-            say(f"the webhook did not take the alert: {type(error).__name__} {status}".rstrip())
+            say(f"the webhook did not take the alert: {type(error).__name__}")
+        else:
+            if status >= 300:
+                say(f"the webhook did not take the alert: status {status}")
     if settings.mail_to:
         try:
             _mail(alert, settings)
@@ -67,15 +70,15 @@ def tell(alert: Alert, settings: AlertSettings, say: Say) -> None:
             say(f"the e-mail was not sent: {type(error).__name__}: {error}")
 
 
-def _post(alert: Alert, address: str) -> None:
-    answer = requests.post(
-        address,
-        data=msgspec.json.encode(alert),
-        headers={"Content-Type": "application/json"},
-        timeout=_TIMEOUT,
-        allow_redirects=False,
-    )
-    answer.raise_for_status()
+async def _post(alert: Alert, address: str) -> int:
+    """Send an alert; return the status of the answer."""
+    headers = {"Content-Type": "application/json"}
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+        session.post(address, data=msgspec.json.encode(alert), allow_redirects=False) as answer,
+    ):
+        return answer.status
 
 
 def _mail(alert: Alert, settings: AlertSettings) -> None:

@@ -76,7 +76,7 @@ class ScheduleSettings(_Table):
     """``[schedule]``: what parfocal schedule does beside ``sources.every``."""
 
     jitter: float = Field(
-        60.0, ge=0, le=86400, description="Seconds by which a run is put off at random, at most."
+        60.0, ge=0, le=86400, description="Seconds by which a run is moved at random, at most."
     )
     missed: Literal["once", "skip"] = Field(
         "once", description="Runs missed while it did not run: once made up for, or skip."

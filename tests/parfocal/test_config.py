@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from parfocal import config
@@ -122,3 +124,12 @@ def test_secrets_are_masked(tmp_path):
     assert ("search.password", "********", str(file)) in shown
     assert "hunter2" not in repr(settings) + repr(shown)
     assert ("search.engine", "tantivy", "default") in shown
+
+
+def test_the_example_of_schedules_can_be_read(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
+    file = tmp_path / "parfocal.toml"
+    file.write_text(text.split("```toml\n")[1].split("```")[0])
+    settings = config.load(file, environ={})
+    assert [source.every for source in settings.sources] == ["6h", "30 3 * * 1-5"]
+    assert settings.alerts.smtp_tls == "starttls"
