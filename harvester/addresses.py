@@ -13,6 +13,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -77,12 +78,18 @@ def shown(url: URL | str) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
+@lru_cache(maxsize=1024)
+def _check_name(host: str) -> None:
+    """Raise ValueError for a name that no host can have."""
+    host.encode("idna")
+
+
 def parse_address(text: str | URL) -> URL:
     """Return an address that may be asked as far as its words tell, or raise AddressRefused."""
     try:
         url = URL(text) if isinstance(text, str) else text
         host, port = url.host, url.port
-        (url.raw_host or "").encode("idna")
+        _check_name(url.raw_host or "")
     except ValueError as error:
         raise AddressRefused("is no address", where=shown(str(text))) from error
     if url.scheme not in ("http", "https") or not host or not port:

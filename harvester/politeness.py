@@ -42,11 +42,21 @@ class _Waiter:
     def wake(self) -> None:
         """Tell the waiting task; called under the lock, from any thread."""
         self.granted = True
-        self.loop.call_soon_threadsafe(self._done)
+        if _running_loop() is self.loop:
+            self._done()
+        else:  # costs two system calls
+            self.loop.call_soon_threadsafe(self._done)
 
     def _done(self) -> None:
         if not self.turn.done():
             self.turn.set_result(None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 @dataclass(eq=False)

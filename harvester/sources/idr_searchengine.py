@@ -199,6 +199,9 @@ class _Passage:
             id = number_of(row.get("id"))
             if id is None:
                 raise SourceMalformed("a result without an id")
+            inside = number_of(row.get(f"{container.kind}_id")) if container.kind else None
+            if inside is not None and inside != container.id:
+                continue  # the engine did not heed the container
             parent = ""
             for kind, number, name, above in parents_of(row):
                 if self._told[kind].add(number):

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct, field
 
 from harvester.ahead import gathered
 from harvester.answers import Answer, Garbled
-from harvester.sources.omero_server import Server
+from harvester.sources.omero_server import Server, with_query
 from parfocal.errors import SourceMalformed, SourceRefused
 
 Target = Literal["project", "dataset", "screen", "plate", "acquisition", "well", "image"]
@@ -141,11 +141,12 @@ class Annotations:
         def read(answer: Answer) -> None:
             found[:] = [_read(answer, url)]
 
-        await self._server.http.get(url, params=params, headers=_AJAX, check=read)
-        if len(found[0]) < limit:
-            return _sorted_by_object(found[0], ids)
-        if len(ids) > 1:
+        await self._server.http.get(with_query(url, params), headers=_AJAX, check=read)
+        full = len(found[0]) >= limit
+        if len(ids) > 1 and (full or _may_be_cut(len(found[0]))):
             return await self._halves(target, ids)
+        if not full:
+            return _sorted_by_object(found[0], ids)
         if limit >= _LARGEST:
             raise SourceMalformed(f"{target} {ids[0]} has too many annotations", where=url)
         return await self._by_webclient(target, ids, limit * 10)
@@ -205,6 +206,11 @@ class Annotations:
             notes += page.data
             if not page.data or len(notes) >= page.meta.total:
                 return notes
+
+
+def _may_be_cut(count: int) -> bool:
+    """Whether a server that gives less than is asked for may have stopped at a round number."""
+    return count > 0 and count % 100 == 0
 
 
 def _read(answer: Answer, url: str) -> list[Raw]:

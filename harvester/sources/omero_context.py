@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -36,7 +37,6 @@ class Context(Struct, frozen=True):
     options: OmeroOptions
     held: Held
     body: Json
-    owner: Json
     group: Json
 
     def id(self, kind: str, number: object) -> RecordId:
@@ -57,6 +57,12 @@ def read_object(content: bytes) -> Json:
     if not isinstance(found, dict):
         raise SourceMalformed("not an object of OMERO")
     return found
+
+
+@lru_cache(maxsize=4096)
+def shared_object(content: bytes) -> Json:
+    """Read the JSON of an owner or group, which many objects share; not to be changed."""
+    return object_or_empty(content)
 
 
 def object_or_empty(content: bytes) -> Json:
@@ -104,7 +110,17 @@ def access_of(context: Context) -> Access:
 
 def creators_of(context: Context) -> tuple[Person, ...]:
     """Return the owner of an object."""
-    owner = context.owner or as_object(child(context.body, "omero:details", "owner"))
+    if context.held.owner:
+        return _owner_of(context.held.owner)
+    return _person_of(as_object(child(context.body, "omero:details", "owner")))
+
+
+@lru_cache(maxsize=4096)
+def _owner_of(content: bytes) -> tuple[Person, ...]:
+    return _person_of(object_or_empty(content))
+
+
+def _person_of(owner: Json) -> tuple[Person, ...]:
     given, family = words(owner.get("FirstName")), words(owner.get("LastName"))
     name = f"{given} {family}".strip() or words(owner.get("UserName"))
     if not name:

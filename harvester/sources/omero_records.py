@@ -20,6 +20,7 @@ from harvester.sources.omero_context import (
     provenance_of,
     read_object,
     rest_of,
+    shared_object,
 )
 from harvester.sources.omero_curated import read_curated
 from harvester.sources.omero_images import read_image, read_well
@@ -42,9 +43,7 @@ def read_item(held: Held, source: str, options: OmeroOptions) -> Iterator[Record
     body = read_object(held.body)
     if not isinstance(body.get("@id"), int):
         raise SourceMalformed("an object without an id")
-    context = Context(
-        source, options, held, body, object_or_empty(held.owner), object_or_empty(held.group)
-    )
+    context = Context(source, options, held, body, shared_object(held.group))
     if held.kind == "image":
         part = held.parts[0] if held.parts else Part(body["@id"])
         yield read_image(context, merged(body, part.detail), part, read_notes(held.notes, held.web))

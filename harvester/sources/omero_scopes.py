@@ -18,7 +18,6 @@ from parfocal.errors import SourceError, SourceMalformed, SourceRefused, SourceU
 from parfocal.interfaces import Walk
 from parfocal.values import Problem, RawItem, Unchanged
 
-_EMPTY_RUN = b"list index out of range"
 Fetched = RawItem | Unchanged | Problem
 
 
@@ -94,6 +93,7 @@ class Looker:
         self._rois: dict[int, asyncio.Task[int]] = {}
         self.parents: dict[str, tuple[str, ...]] = {}
         self.skipped: set[str] = set()
+        self._new: set[str] = set()
 
     async def look(self, scope: Scope, offset: int, known: IdSet | None = None) -> Looked:
         """Look at a page; what cannot be read of it becomes a problem over its scope.
@@ -162,8 +162,7 @@ class Looker:
             key = self._key(scope, one.id)
             plain = encode_item(one.held)
             stamp = _digest(plain) + (f":{one.count}" if one.count >= 0 else "")
-            same = not self._everything and self._walk.stamp(key) == stamp
-            if same:
+            if self._is_same(scope, key, stamp):
                 found.append(self._unchanged(scope, one, key))
             elif self._needs_more(one.held):
                 waiting.append((len(found), one, stamp))
@@ -175,6 +174,15 @@ class Looker:
         for (place, _, _), whole in zip(waiting, more, strict=True):
             found[place] = whole
         return tuple(one for one in found if one is not None)
+
+    def _is_same(self, scope: Scope, key: str, stamp: str) -> bool:
+        """Whether an object is as it was; what lies in a new container is not looked up."""
+        if scope.key in self._new:
+            return False
+        known = self._walk.stamp(key)
+        if not known and scope.kind in ("dataset", "plate"):
+            self._new.add(key)
+        return known == stamp and not self._everything
 
     def is_known(self, scope: Scope, id: int) -> bool:
         """Whether an object was harvested at this place before."""
@@ -206,7 +214,7 @@ class Looker:
         """
         key = self._key(scope, one.id)
         try:
-            parts = await gathered(self._part(part, one.group) for part in one.held.parts)
+            parts = await self._whole_parts(one)
             detail = b""
             if one.held.kind == "well" and self._options.details == "sizes":
                 detail = await self._alone("wells", one.id)
@@ -218,6 +226,12 @@ class Looker:
             return Found(one.id, (Problem(key, error.message, error.where, error.hint),))
         held = msgspec.structs.replace(one.held, parts=tuple(parts), detail=detail)
         return Found(one.id, (RawItem(key, encode_item(held), stamp=stamp),), _images(held))
+
+    async def _whole_parts(self, one: _Listed) -> list[Part]:
+        parts = one.held.parts
+        if len(parts) == 1:
+            return [await self._part(parts[0], one.group)]
+        return await gathered(self._part(part, one.group) for part in parts)
 
     async def _part(self, part: Part, group: int) -> Part:
         wanted = self._options.details == "channels"
@@ -238,7 +252,7 @@ class Looker:
             self._rois[group] = asyncio.ensure_future(asked)
         if group >= 0 and not await asyncio.shield(self._rois[group]):
             return 0
-        return await self._server.count(self._server.address("rois"), {"image": image})
+        return await self._server.count(f"{self._server.address('rois')}?image={image}")
 
     # -------------------------------------------------------------- annotations, runs
 
@@ -286,15 +300,16 @@ class Looker:
         return runs
 
     async def _listed_runs(self, url: str, params: Mapping[str, int]) -> list[Raw]:
+        """Return runs; _EmptyRun when the server fails in its own words, and always."""
         answer = await self._server.http.get(url, params=params, expect=(200, 500))
-        if answer.status == 500:
-            if _EMPTY_RUN in answer.content:
-                raise _EmptyRun
-            return (await self._server.page(url, params)).data
+        if answer.status == 500 and answer.content.lstrip()[:1] == b"{":
+            raise _EmptyRun
         try:
-            return msgspec.json.decode(answer.content, type=Page).data
+            if answer.status == 200:
+                return msgspec.json.decode(answer.content, type=Page).data
         except (msgspec.DecodeError, RecursionError):
-            return (await self._server.page(url, params)).data
+            pass
+        return (await self._server.page(url, params)).data
 
 
 class _EmptyRun(Exception):
@@ -339,5 +354,7 @@ def _problem(scope: Scope, error: SourceError) -> Problem:
 
 
 def _is_object(answer: Answer) -> None:
-    if answer.status == 200 and not isinstance(answer.json(), dict | list):
+    if answer.status == 200 and answer.media_type != "application/json":
+        answer.json()
+    if answer.status == 200 and answer.content.lstrip()[:1] not in (b"{", b"["):
         raise Garbled("not an object", where=answer.url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -78,6 +78,12 @@ def read_head(body: Raw | bytes) -> Head:
         return _heads.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Garbled(f"an object of the list cannot be read: {error}") from error
+
+
+def with_query(url: str, params: Params) -> str:
+    """Return an address with parameters behind those that it has."""
+    query = urlencode(params)
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 
 def web_address(url: str) -> str:
@@ -267,15 +273,12 @@ class Server:
             except (msgspec.DecodeError, RecursionError) as error:
                 raise Garbled(f"not a page of objects: {error}", where=url) from error
 
-        await self.http.get(url, params=params, check=read)
+        await self.http.get(with_query(url, params), check=read)
         return found[0]
 
     async def count(self, url: str, params: Params = ()) -> int:
         """Return how many objects a list has, without asking for them."""
-        pairs = params.items() if isinstance(params, Mapping) else params
-        page = await self.page(
-            url, [*((name, str(value)) for name, value in pairs), ("limit", "0")]
-        )
+        page = await self.page(with_query(url, params), (("limit", "0"),))
         if page.meta.total < 0:
             raise SourceMalformed("the server does not count its objects", where=url)
         return page.meta.total

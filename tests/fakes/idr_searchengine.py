@@ -36,6 +36,7 @@ class FakeSearchengine:
     lists_containers: bool = True
     knows_containers: bool = True
     failing_jobs: bool = False
+    heeds_containers: bool = True
     answered: Callable[[Asked], None] = lambda asked: None
 
     # -------------------------------------------------------------- making the world
@@ -150,6 +151,7 @@ class FakeSearchengine:
     def _matching(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         details = query["query_details"]
         main = query.get("main_attributes", {}).get("and_main_attributes", [])
+        main = main if self.heeds_containers else []
         return [
             one
             for id, one in sorted(self.images.items())

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from harvester.sources import searchengine_client
 from harvester.sources.idr_searchengine import IdrSearchengine
+from parfocal.config import SourceSettings
 from parfocal.errors import SourceRefused, SourceUnavailable
 from parfocal.model import Dataset, Image, Record
+from parfocal.sources import make_source
 from parfocal.testing.http_sources import FAST, HttpSourceContract
 from parfocal.testing.loopback import Asked, Given, Loopback, given_json, serve
 from parfocal.testing.sources import fetch_all, normalise_all, raw_items
@@ -232,3 +238,29 @@ def test_finished_pages_are_not_asked_for_again(engine: FakeSearchengine) -> Non
         last = [item.cursor for item in items if item.cursor][-1]
         fetch_all(source, last)
         assert len(server.asked) == 1 < whole
+
+
+def test_engine_that_does_not_heed_the_container(engine: FakeSearchengine) -> None:
+    engine.heeds_containers = False
+    found, problems = walked(engine)
+    assert problems == []
+    wanted, _ = walked(small_engine())
+    places = {id: (record.part_of, record.key_values) for id, record in found.items()}
+    assert places == {id: (record.part_of, record.key_values) for id, record in wanted.items()}
+
+
+def test_example_of_the_documentation(engine: FakeSearchengine) -> None:
+    page = Path(__file__).parents[2] / "docs" / "sources" / "idr-searchengine.md"
+    block = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.M | re.S)[0]
+    (table,) = tomllib.loads(block)["sources"]
+    with serve(engine) as server:
+        url = f"{server.url}/searchengine/"
+        source = make_source(SourceSettings(**{**table, "url": url, "rate": 0}))
+        found = normalise_all(source, fetch_all(source))
+    images = [record.title for record in found if isinstance(record, Image)]
+    assert images == [f"field {number}" for number in range(21, 25)]
+
+
+def test_preset_makes_a_source() -> None:
+    source = make_source(SourceSettings(name="a", preset="idr-searchengine"))
+    assert isinstance(source, IdrSearchengine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,10 @@ from harvester.sources import omero_annotations
 from harvester.sources.omero import Omero
 from harvester.sources.omero_items import Held, IdSet, encode_item, read_cursor
 from harvester.sources.omero_notes import read_notes
+from parfocal.config import SourceSettings
 from parfocal.errors import SourceRefused
 from parfocal.model import Channel, Dataset, Image, Position, Quantity, Record
+from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest, state
 from parfocal.testing.loopback import Asked, Given, Loopback, given_json, serve
@@ -530,3 +533,24 @@ def test_documented_answers(corpus: Path) -> None:
     assert isinstance(shown, Image)
     assert [channel.name for channel in shown.channels] == ["CFP_JP4", "RD_TR-PE"]
     assert shown.channels[1].excitation == Quantity(555.0, "nm")
+
+
+def test_example_of_the_documentation(omero: FakeOmero, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "sources" / "omero.md"
+    block = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.M | re.S)[0]
+    (table,) = tomllib.loads(block)["sources"]
+    monkeypatch.setenv("OMERO_PASSWORD", PASSWORD)
+    omero.group(4, "Published", "read-only")
+    with serve(omero) as server:
+        settings = SourceSettings(**{**table, "url": server.url, "username": "ada", "rate": 0})
+        source = make_source(settings)
+        found = {r.title: r.access for r in normalise_all(source, fetch_all(source))}
+    assert found["hidden.tif"].public
+    assert found["Cells"].groups == ("Open data",)
+
+
+@pytest.mark.parametrize("preset", ["idr-omero", "ssbd-omero", "omero"])
+def test_presets_make_sources(preset: str) -> None:
+    more = {"url": "https://omero.example.org/"} if preset == "omero" else {}
+    source = make_source(SourceSettings(name="a", preset=preset, **more))
+    assert isinstance(source, Omero)
