@@ -78,7 +78,7 @@ class Http:
 
     async def get(
         self,
-        url: str,
+        url: str | URL,
         *,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
@@ -114,7 +114,7 @@ class Http:
 
     async def head(
         self,
-        url: str,
+        url: str | URL,
         *,
         headers: Mapping[str, str] | None = None,
         expect: tuple[int, ...] = (200,),
@@ -255,7 +255,7 @@ def _look(check: Callable[[Answer], object], answer: Answer) -> None:
         raise Garbled(error.message, where=error.where, hint=error.hint) from error
 
 
-def _with_params(url: str, params: Params | None) -> URL:
+def _with_params(url: str | URL, params: Params | None) -> URL:
     address = parse_address(url)
     if not params:
         return address

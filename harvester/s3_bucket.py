@@ -218,14 +218,14 @@ class Bucket:
     # ------------------------------------------------------------------ what can be asked
 
     async def page(
-        self, prefix: str, *, after: str = "", token: str = "", most: int = PAGE
+        self, prefix: str, *, after: str = "", token: str = "", most: int = 0
     ) -> Page:
         """Return a page of what lies directly in a folder (``prefix`` with its slash)."""
         pairs = {
             "list-type": "2",
             "delimiter": "/",
             "encoding-type": "url",
-            "max-keys": str(most),
+            "max-keys": str(most or PAGE),
             "prefix": prefix,
             "continuation-token": token,
             "start-after": "" if token else after,
@@ -290,14 +290,15 @@ class Bucket:
     async def _send(
         self, method: str, url: str, most: int, check: Check | None, headers: Headers
     ) -> Answer:
-        address = URL(url)
+        # What is signed must be sent as it is written.
+        address = URL(url, encoded=True)
         if self._keys is not None and origin(address) == origin(URL(self._base)):
             now = datetime.datetime.now(datetime.UTC) + self._clock
             headers = signed(method, address, headers, self._keys, self._region, now)
         if method == "HEAD":
-            return await self._http.head(url, headers=headers, expect=_EXPECTED)
+            return await self._http.head(address, headers=headers, expect=_EXPECTED)
         return await self._http.get(
-            url, headers=headers, expect=_EXPECTED, limit=most, check=partial(_judge, check)
+            address, headers=headers, expect=_EXPECTED, limit=most, check=partial(_judge, check)
         )
 
     async def _mend(

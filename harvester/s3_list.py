@@ -21,6 +21,7 @@ class Listing:
         self._before: frozenset[str] = frozenset()
         self._empty = 0
         self._told = False
+        self._resuming = bool(after)
 
     async def found(self, first: Page | None = None) -> AsyncIterator[Stored | Problem]:
         """Yield objects and folders (keys that end in a slash) once each.
@@ -43,6 +44,9 @@ class Listing:
             page = await self._next(page)
 
     def _is_new(self, key: str) -> bool:
+        if self._resuming and key < self._last:
+            return False  # the server does not know start-after, and begins anew
+        self._resuming = False
         return key not in self._before and key not in ("", self._prefix, self._last)
 
     def _disorder(self) -> Problem | None:

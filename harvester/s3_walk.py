@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from harvester.ahead import in_order
 from harvester.lab_items import ContainerItem, GroupItem, Place, PlateItem, StudyItem
 from harvester.remote_zarr import Groups, Part, Wells, problem_of
-from harvester.s3_bucket import PAGE, Bucket, Page, Stored
+from harvester.s3_bucket import Bucket, Page, Stored
 from harvester.s3_files import Files, Told
 from harvester.s3_items import not_ome, pack
 from harvester.s3_list import Listing
@@ -74,7 +74,14 @@ class Folder:
         return (self.above.marks() if self.above else "") + ("1" if self.told else "0")
 
 
-Looked = Part | Wells | Page | Told | Problem | None
+class Plain(Struct, frozen=True):
+    """A folder that is no image: its first page, and what is to be said of it."""
+
+    page: Page
+    problem: Problem | None = None
+
+
+Looked = Part | Wells | Plain | Told | Problem | None
 
 
 class BucketWalk:
@@ -172,17 +179,17 @@ class BucketWalk:
         """Say what a folder is; nothing below a Zarr group or array is listed."""
         path = key.removesuffix("/")
         named = path.endswith(".zarr")
-        page = await self._page(key, _SHORT_PAGE if named else PAGE)
+        page = await self._page(key, _SHORT_PAGE if named else 0)
         listed = {one.key[len(key) :]: one.etag for one in page.found}
-        array = ".zarray" in listed
+        array, scene = ".zarray" in listed, False
         if not array and (listed.keys() & MARKS or page.more):
             found = await self._groups.look(path, None if page.more else listed)
             if isinstance(found, Part | Wells):
                 return found
-            array = found.is_array
+            array, scene = found.is_array, found.is_scene
         if array:
             return not_ome(path) if named else None
-        return page
+        return Plain(page, not_ome(path) if named and not scene else None)
 
     async def _page(self, key: str, most: int) -> Page:
         page = await self._bucket.page(key, most=most)
@@ -201,7 +208,7 @@ class BucketWalk:
         if isinstance(looked, Problem):
             for one in (*self._kept(folder), looked):
                 yield one
-        elif isinstance(looked, Page):
+        elif isinstance(looked, Plain):
             async for fetched in self._descend(folder, entry, looked):
                 yield fetched
         elif isinstance(looked, Wells):
@@ -213,14 +220,13 @@ class BucketWalk:
             item = await self._item(folder, looked)
             yield replace(item, cursor=_cursor(entry.key, "", folder))
 
-    async def _descend(self, folder: Folder, entry: Stored, page: Page) -> AsyncIterator[Fetched]:
-        path = entry.key.removesuffix("/")
-        if path.endswith(".zarr"):
-            yield not_ome(path)
+    async def _descend(self, folder: Folder, entry: Stored, plain: Plain) -> AsyncIterator[Fetched]:
+        if plain.problem is not None:
+            yield plain.problem
         if folder.depth >= MAX_DEPTH:
-            yield Problem(path, "folders are nested too deeply")
+            yield Problem(entry.key.removesuffix("/"), "folders are nested too deeply")
             return
-        async for one in self._folder(self._below(folder, entry), None, page):
+        async for one in self._folder(self._below(folder, entry), None, plain.page):
             yield one
 
     async def _wells(

@@ -111,6 +111,11 @@ class Opened(Struct, frozen=True):
         return self.names is None or name in self.names
 
     @property
+    def is_scene(self) -> bool:
+        """Whether it brings the groups within it into one space (0.6), and is no image itself."""
+        return "scene" in ngff.documents_of(self.documents, "")
+
+    @property
     def is_array(self) -> bool:
         """Whether it is no group at all, but an array with its chunks below it."""
         document = self.documents.get("zarr.json")
