@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -80,6 +81,7 @@ class Submission(Struct, frozen=True):
         return Section("", "", self.attributes).first(*names)
 
 
+@lru_cache(maxsize=16_384)
 def plain(text: str) -> str:
     """Return a name for comparison.
 

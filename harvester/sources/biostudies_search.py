@@ -28,6 +28,7 @@ class Hit(Struct, frozen=True):
     accession: str
     content: bytes = b""
     cursor: str = ""
+    is_study: bool = True
 
 
 class _Place(Struct, frozen=True):
@@ -135,6 +136,8 @@ class _Search:
             self._count += 1
             if number:
                 self._last = _Place(number, self._count, page.total, hit.accession)
+            if not hit.is_study:
+                continue
             if not is_accession(hit.accession):
                 shown = hit.accession[:100]
                 yield Problem(study_key(shown), f"is no accession: {shown!r}")
@@ -176,14 +179,16 @@ class _Search:
         hits = [one for one in held["hits"] if isinstance(one, dict)]
         total = held.get("totalHits")
         return _Page(
-            tuple(_hit(one) for one in hits if one.get("type") not in _NO_STUDY),
+            tuple(_hit(one) for one in hits),
             total if isinstance(total, int) else len(hits),
             isinstance(total, int) and held.get("isTotalHitsExact") is not False,
         )
 
 
 def _hit(held: dict[str, Any]) -> Hit:
-    return Hit(str(held.get("accession") or ""), json.dumps(held, ensure_ascii=False).encode())
+    content = json.dumps(held).encode()
+    is_study = held.get("type") not in _NO_STUDY
+    return Hit(str(held.get("accession") or ""), content, is_study=is_study)
 
 
 def _check(answer: Answer) -> None:

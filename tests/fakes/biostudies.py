@@ -19,6 +19,7 @@ class Held:
     modified: int
     lists: dict[str, Any] = field(default_factory=dict)
     public: bool = True
+    type: str = "study"
 
 
 class FakeBioStudies:
@@ -29,6 +30,7 @@ class FakeBioStudies:
         self.links: dict[str, str] = {}
         self.exact = exact
         self.how = ""
+        self.more = 0
         self.page_size = page_size
         self.now = 1_600_000_000_000
 
@@ -82,7 +84,7 @@ class FakeBioStudies:
             {
                 "page": page,
                 "pageSize": size,
-                "totalHits": 10**9 if self.how == "endless-next" else len(hits),
+                "totalHits": 10**9 if self.how == "endless-next" else len(hits) + self.more,
                 "isTotalHitsExact": self.exact,
                 "sortBy": "release_date",
                 "sortOrder": "descending",
@@ -200,7 +202,7 @@ def _entry(path: str, size: int) -> dict[str, Any]:
 def _hit(accession: str, held: Held) -> dict[str, Any]:
     return {
         "accession": accession,
-        "type": "study",
+        "type": held.type,
         "title": "Title",
         "author": "A B",
         "links": 1,

@@ -256,6 +256,27 @@ def test_totals_that_are_guesses_are_not_believed(server: Loopback) -> None:
     assert len([item for item in raw_items(found) if item.key.endswith("#end")]) == 5
 
 
+def test_hits_that_are_no_studies_are_counted_but_not_read(
+    archive: FakeBioStudies, server: Loopback
+) -> None:
+    archive.add("BioImages", type="collection")
+    assert "bia:S-BIAD7" in records_of(source_of(server.url))
+    assert problems_of(source_of(server.url)) == []
+    assert not [asked for asked in server.asked if "studies/BioImages" in asked.path]
+
+
+def test_totals_that_are_never_reached_are_told(archive: FakeBioStudies, server: Loopback) -> None:
+    archive.more = 1
+    source = source_of(server.url)
+    assert [(p.item, p.severity) for p in problems_of(source)] == [("studies", "error")]
+    store = SqliteStore()
+    archive.add("S-BIAD8")
+    Harvest(store, "bia", source).run()
+    archive.remove("S-BIAD8")
+    report = Harvest(store, "bia", source).run()
+    assert (report.problems, report.counts.tombstoned) == (1, 0)
+
+
 def test_many_failures_in_a_row_end_the_walk(archive: FakeBioStudies, server: Loopback) -> None:
     for number in range(20):
         archive.add(f"S-BIAD{number}")
