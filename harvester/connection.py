@@ -75,10 +75,11 @@ class Connection:
     def __init__(self, options: HttpOptions, walk: Walk) -> None:
         self._options = options
         self._walk = walk
-        self._home = frozenset(
-            trusted for home in options.homes() for trusted in _trusted_origins(parse_address(home))
-        )
-        self._guard = Guard({(host, port) for _, host, port in self._home}, options.networks())
+        homes = [_trusted_origins(parse_address(home)) for home in options.homes()]
+        # All may lie on any network, but credentials are for one archive.
+        self._home = homes[0]
+        trusted = {(host, port) for home in homes for _, host, port in home}
+        self._guard = Guard(trusted, options.networks())
         self._limits = Limits(options.concurrency, options.rate)
         self._joined: set[str] = set()
 

@@ -644,3 +644,26 @@ def test_credentials_stay_when_the_operators_host_asks_for_tls() -> None:
     assert target("https://lab.example/x").headers == SECRET_HEADERS
     for place in ("https://lab.example:8443/x", "http://other.example/", "http://lab.example:81/"):
         assert target(place).headers == {"Accept": "text/csv"}
+
+
+class TwoHomes(HttpOptions):
+    second: str
+
+    def homes(self) -> tuple[str, ...]:
+        return (self.url, self.second)
+
+
+def test_second_address_of_the_operator_gets_no_credentials_of_the_first(
+    server: Loopback, site: Site
+) -> None:
+    site.pages["/cookie"] = text(b"", 200, ("Set-Cookie", "session=s3cret; Path=/"))
+
+    async def run() -> None:
+        async with Http(TwoHomes(url=server.url, second=other.url, **FAST), Visit()) as http:
+            await http.get(f"{server.url}/cookie")
+            await http.get(other.url, headers=SECRET_HEADERS)
+
+    with serve(Site()) as other:
+        asyncio.run(run())
+        assert "s3cret" not in repr(other.asked)
+        assert len(other.asked) == 1
