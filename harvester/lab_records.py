@@ -27,6 +27,7 @@ from harvester.omexml import OmeDocument
 from harvester.plate_records import Field, plate_facts
 from harvester.sidecar import DatasetFacts
 from harvester.tiff import TiffHeader
+from harvester.zarr_crate import with_crate
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import RecordId, record_id
 from parfocal.model import Access, Dataset, Image, KeyValue, Provenance, Record
@@ -48,9 +49,9 @@ class Maker:
         elif isinstance(item, FileItem):
             yield from self._file(item)
         elif isinstance(item, PlateItem):
-            yield self._plate(item)
+            yield from with_crate([self._plate(item)], item.plate.documents, item.plate.path)
         elif isinstance(item, GroupItem):
-            yield from self._group(item)
+            yield from with_crate(self._group(item), item.group.documents, item.group.path)
         else:
             yield from self._other(item)
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from harvester import omexml
 from harvester.crawl import unzip
-from harvester.lab_items import FileItem, Place
+from harvester.lab_items import FileItem, Place, UnreadItem
 from harvester.lab_kinds import kind_of
 from harvester.remote_tiff import read_remote_header
 from harvester.s3_bucket import Bucket, Stored
@@ -23,12 +23,16 @@ _MOST_NAMES_TRIED = 8
 
 
 class Told(Struct, frozen=True):
-    """What was read of a file; nothing when it is as it was, or when another speaks for it."""
+    """What was read of a file; nothing when it is as it was, or when another speaks for it.
+
+    Of an ``unread`` one no more is known than name and size.
+    """
 
     stored: Stored
     header: TiffHeader | None = None
     xml: bytes = b""
     unchanged: bool = False
+    unread: bool = False
     speaker: str = ""
 
 
@@ -44,10 +48,12 @@ class Files:
     async def look(self, stored: Stored) -> Told | None:
         """Read a file's header or XML; None when it is no image. Raises SourceError."""
         kind = kind_of(stored.key)
-        if kind not in ("tiff", "xml"):
+        if kind not in ("tiff", "xml", "hdf5", "other"):
             return None
         if await self._is_known(stored):
             return Told(stored, unchanged=True)
+        if kind in ("hdf5", "other"):
+            return Told(stored, unread=True)
         if stored.key in self._claimed:
             return Told(stored, speaker=self._claimed.pop(stored.key))
         if kind == "xml":
@@ -88,6 +94,9 @@ class Files:
         stored = told.stored
         if told.unchanged:
             return Unchanged(stored.key)
+        if told.unread:
+            unread = UnreadItem(path=stored.key, size=stored.size, place=place)
+            return pack(stored.key, unread, stamp=_stamp(stored))
         folder, slash, own = stored.key.rpartition("/")
         speaker = told.speaker or await self._speaker(folder + slash, own, told)
         if speaker and speaker != stored.key:

@@ -8,14 +8,12 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from harvester import lab_items
-from harvester.lab_items import FileItem, GroupItem, Item, PlateItem, StudyItem
+from harvester.lab_items import ContainerItem, GroupItem, Item, PlateItem, StudyItem
 from harvester.lab_records import Maker
 from harvester.licences import spdx
-from harvester.s3_items import RemoteItem, unpack
+from harvester.s3_items import unpack
 from harvester.s3_options import S3Options
-from harvester.zarr_crate import claims_of, study_in, with_study
-from harvester.zarr_tree import CRATE
-from parfocal.errors import SourceMalformed
+from harvester.zarr_crate import claims_of, with_study
 from parfocal.model import Annotation, Dataset, Image, KeyValue, Link, Record
 from parfocal.values import Problem, RawItem
 
@@ -46,22 +44,11 @@ class RemoteMaker:
         for made in self._maker.records(item):
             if isinstance(made, Problem):
                 yield made
-            else:
-                yield from self._complete(made, item, held)
-
-    def _complete(self, record: Record, item: Item, held: RemoteItem) -> Iterator[Record | Problem]:
-        record = self._placed(record, item, held.root)
-        if not _is_whole(record, item):
-            yield record
-            return
-        crate = _crate_of(item)
-        if crate:
-            try:
-                record = with_study(record, study_in(crate, record))
-            except SourceMalformed as error:
-                where = f"{record.provenance.native_id}/{CRATE}"
-                yield Problem(where, error.message, error.where, severity="warning")
-        yield with_study(record, _study_of_row(record, held.row)) if held.row else record
+                continue
+            placed = self._placed(made, item, held.root)
+            if held.row and _is_whole(placed, item):
+                placed = with_study(placed, _study_of_row(placed, held.row))
+            yield placed
 
     # ------------------------------------------------------------------ addresses
 
@@ -71,7 +58,7 @@ class RemoteMaker:
         path = "" if path.endswith(_ROOT_MARK) else path
         web = root + quote(path, safe="/~:") if root else f"{self._bucket}/{quote(path, safe='/~')}"
         place = web if root else f"s3://{self._options.bucket}/{path}"
-        is_folder = not isinstance(item, FileItem | GroupItem | PlateItem)
+        is_folder = isinstance(item, StudyItem | ContainerItem)
         if is_folder:
             place = path if root else place.rstrip("/") + "/"
         provenance = replace(record.provenance, url=place)
@@ -88,12 +75,6 @@ class RemoteMaker:
             source = quote(web, safe="/:~")
             yield Link(VIZARR + source, "Vizarr", "viewer")
             yield Link(VALIDATOR + source, "OME-NGFF validator", "viewer")
-
-
-def _crate_of(item: Item) -> bytes:
-    if isinstance(item, GroupItem):
-        return item.group.documents.get(CRATE, b"")
-    return item.plate.documents.get(CRATE, b"") if isinstance(item, PlateItem) else b""
 
 
 def _is_whole(record: Record, item: Item) -> bool:

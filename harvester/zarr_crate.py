@@ -7,14 +7,17 @@ method (FBbi) and the organism (NCBI taxonomy) by identifiers alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
 from harvester.crate import Crate, Json, open_crate, term_of, types, words
 from harvester.crate_study import study_of
+from harvester.zarr_tree import CRATE
+from parfocal.errors import SourceMalformed
 from parfocal.identifiers import Curie
 from parfocal.model import Annotation, Dataset, KeyValue, Record
+from parfocal.values import Problem
 
 _TAXON = re.compile(r"NCBI:txid0*(\d{1,10})$")
 _ORGANISM = ("organism", "Organism")
@@ -81,6 +84,21 @@ def study_in(content: bytes, record: Record) -> Dataset:
         key_values=tuple(dict.fromkeys(pairs)),
         annotations=tuple(dict.fromkeys(claims)),
     )
+
+
+def with_crate(
+    made: Iterable[Record | Problem], documents: Mapping[str, bytes], path: str
+) -> Iterator[Record | Problem]:
+    """Yield what was made of a group; what its crate says goes to the record of the whole group."""
+    content = documents.get(CRATE, b"")
+    for one in made:
+        if content and not isinstance(one, Problem):
+            try:
+                one = with_study(one, study_in(content, one))
+            except SourceMalformed as error:
+                yield Problem(f"{path}/{CRATE}", error.message, error.where, severity="warning")
+            content = b""
+        yield one
 
 
 def with_study(record: Record, study: Dataset) -> Record:

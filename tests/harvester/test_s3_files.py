@@ -228,3 +228,16 @@ def test_a_companion_speaks_for_its_files() -> None:
         (image,) = [r for r in records if isinstance(r, Image)]
         assert (image.title, image.size_z) == ("both", 2)
         assert image.location == "s3://images/a/m0.ome.tif"
+
+
+def test_other_formats_are_images_known_by_name_and_size() -> None:
+    bucket = FakeS3()
+    bucket.put("a/scan.czi", b"x" * 321)
+    bucket.put("a/notes.docx", b"x")
+    with serve(bucket) as server:
+        source = source_of(server)
+        found = fetch_all(source)
+        assert ranges(server) == []
+    (image,) = [r for r in normalise_all(source, found) if isinstance(r, Image)]
+    assert (image.id, image.location) == ("s3:a/scan.czi", "s3://images/a/scan.czi")
+    assert "321 bytes" in {pair.value for pair in image.key_values}
