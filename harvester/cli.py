@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,12 @@ import click
 import msgspec
 
 from harvester.same_cli import same
+from harvester.watching import Watch
 from parfocal.bars import bars
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import ConfigError
+from parfocal.followers import silent
 from parfocal.harvesting import harvest as harvest_sources
 from parfocal.harvesting import rebuild_records
 from parfocal.model import Viewer
@@ -46,6 +49,7 @@ _SIGNS = {"new": "+", "changed": "~", "tombstoned": "-"}
 )
 @click.option("--allow-shrink", is_flag=True, help="Tombstone even when most of a source is gone.")
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@click.option("--watch", is_flag=True, help="Go on: harvest folders again when files change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def harvest(
@@ -56,6 +60,7 @@ def harvest(
     limit: int | None,
     allow_shrink: bool,
     dry_run: bool,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """Harvest the configured sources, or the named ones, side by side.
@@ -65,7 +70,9 @@ def harvest(
     """
     settings = _with_sources(ctx.obj)
     wanted = Wanted("", full, allow_shrink, since.date() if since else None, limit or 0)
-    if dry_run:
+    if watch:
+        reports = _watched(settings, names, wanted, as_json, refused=dry_run or bool(limit))
+    elif dry_run:
         reports = _preview(settings, names, wanted, as_json)
     else:
         with Catalogue.open(settings) as catalogue, bars() as show:
@@ -73,6 +80,25 @@ def harvest(
                 harvest_sources(catalogue, names, wanted=wanted, progress=show), as_json
             )
     ctx.exit(_exit_code(reports))
+
+
+def _watched(
+    settings: Settings, names: tuple[str, ...], wanted: Wanted, as_json: bool, *, refused: bool
+) -> list[RunReport]:
+    """Harvest, then again whenever something changes, until the command is interrupted."""
+    if refused:
+        raise click.UsageError("--watch goes neither with --dry-run nor with --limit")
+    told: list[RunReport] = []
+    with Catalogue.open(settings) as catalogue, closing(Watch(catalogue, names)) as watch:
+        with bars() as show:
+            told = _told(harvest_sources(catalogue, names, wanted=wanted, progress=show), as_json)
+        click.echo("watching; Ctrl-C ends it", err=True)
+        try:
+            for report in watch.reports(silent):
+                _told([report], as_json)
+        except KeyboardInterrupt:
+            click.echo("no longer watching", err=True)
+    return told
 
 
 def _with_sources(settings: Settings) -> Settings:

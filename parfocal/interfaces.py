@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date
+from threading import Event
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from parfocal.identifiers import Curie, RecordId
@@ -97,6 +98,18 @@ class SupportsSince(Protocol):
 
     def fetch_since(self, since: date, walk: Walk) -> AsyncIterator[Fetched]:
         """Walk what changed on that day or later, and end with ``Unchanged("", below=True)``."""
+        ...
+
+
+@runtime_checkable
+class SupportsWatch(Protocol):
+    """A source that notices by itself when something changes."""
+
+    def changes(self, stop: Event) -> Iterator[None]:
+        """Yield each time that something may have changed, until ``stop`` is set; it waits.
+
+        Raise SourceError when that cannot be noticed any more.
+        """
         ...
 
 

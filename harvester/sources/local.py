@@ -8,6 +8,7 @@ validated by ome-types; what it says against a document is a warning.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harvester.lab_items import unpack
 from harvester.lab_records import Maker
 from harvester.lab_walk import Outcome, TreeWalk
+from harvester.lab_watch import changes
 from harvester.zarr_tree import Tree
 from parfocal.errors import RecordInvalid, SourceError, SourceRefused
 from parfocal.identifiers import native_of
@@ -74,6 +76,10 @@ class LocalFiles:
             yield from self._maker.records(unpack(item))
         except (SourceError, RecordInvalid) as error:
             yield Problem(item.key, error.message, error.where, error.hint)
+
+    def changes(self, stop: threading.Event) -> Iterator[None]:
+        """Yield each time files have changed, until ``stop`` is set."""
+        return changes(self.options.path, stop)
 
     def thumbnail(self, record: Record, size: int) -> bytes:
         """Return a PNG of an image: middle plane, first time point, channels merged.
