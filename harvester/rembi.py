@@ -29,7 +29,10 @@ _TAXON = re.compile(r"(?<!\d)(\d+)\s*$")
 
 
 class Part(Struct, frozen=True):
-    """A section whose files make a data set, by the name it has in records and raw items."""
+    """A section whose files make a data set, by the name it has in records and raw items.
+
+    A study's own file list is a part without a name: its files lie in the study itself.
+    """
 
     name: str
     section: Section
@@ -65,12 +68,17 @@ def parts_of(submission: Submission) -> tuple[Part, ...]:
     """Return the data sets of a submission, in order, each with a name of its own."""
     parts: dict[str, Part] = {}
     for section in submission.root.walk():
-        if section is submission.root or not is_part(section):
+        list_name = section.first(*FILE_LIST)
+        if section is submission.root:
+            if list_name:
+                parts[""] = Part("", section, list_name)
             continue
-        name = _clean(section.accno) or f"{section.type}-{len(parts) + 1}"
+        if not is_part(section):
+            continue
+        name = _clean(section.accno or f"{section.type}-{len(parts) + 1}")
         if name in parts or plain(name) == plain(submission.accno):
             name = f"{name}~{len(parts) + 1}"
-        parts[name] = Part(name, section, section.first(*FILE_LIST))
+        parts[name] = Part(name, section, list_name)
     return tuple(parts.values())
 
 

@@ -77,7 +77,7 @@ def study_key(accession: str) -> str:
 
 def part_key(accession: str, part: str) -> str:
     """Return the raw key of a data set; those of its files lie below it."""
-    return f"{SCOPE}/{accession}/{part}"
+    return f"{SCOPE}/{accession}/{part or '-'}"
 
 
 def end_key(accession: str) -> str:

@@ -52,7 +52,8 @@ class ReadPart(Struct):
         """Yield the data set and its files in runs."""
         item, number = self.item, 0
         key = part_key(item.accession, item.part)
-        yield raw(key, item)
+        if item.part:
+            yield raw(key, item)
         if self.lines is None or item.facts is None:
             return
         self.lines.seek(0)

@@ -195,6 +195,18 @@ def test_file_lists_by_other_names(archive: FakeBioStudies, server: Loopback, na
     assert len(records_of(source_of(server.url))) == expected
 
 
+def test_a_file_list_of_the_study_itself(archive: FakeBioStudies, server: Loopback) -> None:
+    root = archive.studies["S-BIAD7"].pagetab["section"]
+    root["attributes"].append({"name": "File List", "value": "files.json"})
+    root["subsections"].remove(_component(archive.studies["S-BIAD7"].pagetab))
+    records = records_of(source_of(server.url))
+    assert list(records) == [
+        "bia:S-BIAD7",
+        *(f"bia:S-BIAD7/images/{number:03d}.ome.tiff" for number in range(3)),
+    ]
+    assert records["bia:S-BIAD7/images/000.ome.tiff"].part_of == "bia:S-BIAD7"
+
+
 @pytest.mark.parametrize("content", [b"<html>down</html>", b'[{"path": "a.tif"}, {"pa', b"[1, }"])
 def test_a_file_list_that_is_none(
     archive: FakeBioStudies, server: Loopback, content: bytes
