@@ -3,8 +3,6 @@
 A source's own tests subclass :class:`HttpSourceContract` and give a fake archive and a source::
 
     class TestMySource(HttpSourceContract):
-        name = "mine"
-
         @pytest.fixture
         def archive(self): return FakeArchive()
 
@@ -21,23 +19,32 @@ ways that only the archive itself can, until ``misbehave("")``.
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 
 from parfocal import pipeline
-from parfocal.identifiers import RecordId
-from parfocal.interfaces import Source, Walk
-from parfocal.model import encode
-from parfocal.pipeline import Harvest
+from parfocal.interfaces import Source
 from parfocal.store.sqlite import SqliteStore
-from parfocal.testing.loopback import Asked, Fault, Given, Loopback, serve
+from parfocal.testing.loopback import Fault, Loopback, serve
+from parfocal.testing.runs import (
+    BrokenOff,
+    Killed,
+    Nobody,
+    State,
+    is_clean,
+    redirected,
+    said,
+    spread,
+    tombstones,
+    with_links,
+)
+from parfocal.testing.runs import harvest as harvest
+from parfocal.testing.runs import state as state
 from parfocal.testing.sources import SourceContract, fetch_all, raw_items
-from parfocal.values import Fetched, RunReport
+from parfocal.values import RunReport
 
 FAST: dict[str, Any] = {
     "rate": 0,
@@ -53,91 +60,6 @@ LASTING = ("500", "502", "429", "401", "403", "reset", "html", "truncated", "red
 SLOW = ("drip", "429-retry-after")
 MISBEHAVIOUR = ("empty", "duplicate-page", "endless-next", "expired")
 EVER = 1_000_000
-
-_ADDRESS = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>\\\\]+")
-
-State = dict[RecordId, bytes]
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
-
-
-class BrokenOff:
-    """A source whose walk dies after ``count`` things."""
-
-    Options: ClassVar[type[Any]] = object
-
-    def __init__(self, source: Source, count: int) -> None:
-        self._source = source
-        self._count = count
-
-    async def fetch(self, walk: Walk) -> AsyncIterator[Fetched]:
-        left = self._count
-        async for one in self._source.fetch(walk):
-            if left == 0:
-                raise Killed
-            left -= 1
-            yield one
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
-
-
-class Nobody:
-    """An archive that nobody should ask."""
-
-    def answer(self, asked: Asked) -> Given:
-        return Given(200, b"{}")
-
-
-def _with_links(target: str, asked: Asked, given: Given) -> Given:
-    """Let all addresses of an answer lead to one place."""
-    headers = tuple((name, _ADDRESS.sub(target, value)) for name, value in given.headers)
-    content = _ADDRESS.sub(target, given.content.decode("latin-1")).encode("latin-1")
-    return replace(given, content=content, headers=headers)
-
-
-def _redirected(target: str, asked: Asked, given: Given) -> Given:
-    return Given(302, b"", "text/plain", (("Location", target),))
-
-
-def harvest(store: SqliteStore, name: str, source: Any, **more: Any) -> RunReport:
-    """Run a source once into a store."""
-    return Harvest(store, name, source).run(**more)
-
-
-def state(store: SqliteStore) -> State:
-    """Return all live records."""
-    found: State = {}
-    after = 0
-    while page := store.records(after=after):
-        after = page[-1].seq
-        found |= {change.id: encode(change.record) for change in page if change.record}
-    return found
-
-
-def tombstones(store: SqliteStore) -> set[RecordId]:
-    """Return what is gone."""
-    return {change.id for change in store.changes(0, limit=100_000) if change.record is None}
-
-
-def said(store: SqliteStore, name: str, report: RunReport) -> str:
-    """Return everything that a run tells people."""
-    problems = [problem for _, problem in store.problems(name)]
-    return f"{report.state} {report.message} {problems}"
-
-
-def is_clean(report: RunReport) -> bool:
-    """Whether a run says that all went well."""
-    return report.state == "complete" and not (report.problems or report.warnings)
-
-
-def spread(count: int, most: int) -> list[int]:
-    """Return at most ``most`` of ``range(count)``: first, last, and evenly between."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(place * (count - 1) / (most - 1)) for place in range(most)})
 
 
 class HttpSourceContract(SourceContract):
@@ -418,13 +340,13 @@ class HttpSourceContract(SourceContract):
             pytest.skip("this source may ask the network of the test")
         with serve(Nobody()) as inside:
             there = f"{inside.url}/secret"
-            server.alter = partial(_with_links, there)
+            server.alter = partial(with_links, there)
             harvest(SqliteStore(), name, source)
             store = SqliteStore()
             server.alter = None
             harvest(store, name, source)
             before = state(store)
-            server.alter = partial(_redirected, there)
+            server.alter = partial(redirected, there)
             report = harvest(store, name, source)
             assert inside.asked == []
         assert state(store) == before
