@@ -97,7 +97,7 @@ class Watch:
         self._objects = objects
         self._done = 0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def progress(self, what: str, done: int, total: int | None, records: int) -> None:

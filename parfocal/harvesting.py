@@ -187,7 +187,11 @@ def _do(
             progress(job.name, 0, _last_items(catalogue.store, job.name), 0)
         stop = stop or threading.Event()
         with _RARE_COLLECTIONS, following(catalogue, progress, stop):
-            yield from side_by_side(catalogue, free, stop)
+            for report in side_by_side(catalogue, free, stop):
+                counts = report.counts
+                records = counts.new + counts.changed + counts.unchanged
+                progress(report.source, report.items, report.items, records)
+                yield report
     if busy:
         raise busy[0]
 

@@ -263,6 +263,10 @@ class Harvest:
         except SourceError as error:
             message = f"{error}. {error.hint}".strip()
             self._gathered.add(Problem(error.where or self._name, error.message, hint=error.hint))
+        except BaseException:
+            # Whatever ends the walk, what it yielded is good.
+            await asyncio.shield(call(self._handle, run, self._gathered.take()))
+            raise
         await call(self._handle, run, self._gathered.take())
         return await call(self._finish, run, wanted, message)
 

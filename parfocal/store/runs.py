@@ -22,6 +22,7 @@ WHERE r.source = :source AND r.body IS NOT NULL AND (r.raw IS NULL OR raw.seen <
 _DROPPED = """
 FROM records r WHERE r.source = :source AND r.body IS NOT NULL AND r.raw IS NULL"""
 _TOMBSTONES_AT_ONCE = 10_000
+_RUNS_KEPT = 1000
 _Names = dict[str, str | int]
 
 # A walk over changes only would never come back to what it could not read: keep the old mark then.
@@ -159,8 +160,23 @@ def finish(
             " AND (raw IS NULL OR raw NOT IN (SELECT id FROM raw))",
             names,
         )
+    _forget_older(db, names)
     _close(db, source, run, state, tombstoned, message)
     return select(db, source, 1)[0]
+
+
+def _forget_older(db: sqlite3.Connection, names: _Names) -> None:
+    """Forget what earlier walks that came to no good end complained of, and very old runs."""
+    db.execute(
+        "DELETE FROM problems WHERE source = :source AND raw IS NULL AND run IN"
+        " (SELECT id FROM runs WHERE source = :source AND id <> :run AND state <> 'complete')",
+        names,
+    )
+    db.execute(
+        "DELETE FROM runs WHERE source = :source AND id <= (SELECT id FROM runs"
+        " WHERE source = :source ORDER BY id DESC LIMIT 1 OFFSET :kept)",
+        {**names, "kept": _RUNS_KEPT},
+    )
 
 
 def finish_rebuild(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -9,7 +11,7 @@ from parfocal.errors import RecordNotFound
 from parfocal.identifiers import RecordId, record_id
 from parfocal.interfaces import RecordStore
 from parfocal.model import Dataset, Image, Provenance, Record
-from parfocal.values import Batch, Normalised, Problem, RawItem, RunReport, Unchanged
+from parfocal.values import Batch, Normalised, Problem, RawItem, Rebuilt, RunReport, Unchanged
 
 
 def dataset(name: str, part_of: str | None = None, title: str = "") -> Dataset:
@@ -286,6 +288,74 @@ class RecordStoreContract:
         assert (state.name, state.records) == ("s", 1)
         assert state.last_run == store.runs("s")[0]
         assert len(store.runs("s")) == 2
+
+    def test_a_run_of_another_scope_is_not_taken_up(self, store: RecordStore) -> None:
+        run, _ = store.begin("s")
+        store.commit("s", run, Batch((item("1", dataset("a")),), cursor="1"))
+        other, cursor = store.begin("s", scope="since 2026-01-02")
+        assert (other != run, cursor) == (True, None)
+        assert store.begin("s", scope="since 2026-01-02") == (other, None)
+        assert store.runs("s")[1].state == "interrupted"
+
+    def test_a_limited_run_says_nothing_of_the_rest(self, store: RecordStore) -> None:
+        self.harvest(store, item("1", dataset("a")), item("2", dataset("b")), item("3"))
+        run, _ = store.begin("s", scope="limit")
+        store.commit("s", run, Batch(unchanged=(Unchanged("1"),), mark="later", seconds=2.5))
+        report = store.finish("s", run, complete=True)
+        assert (report.state, report.counts.tombstoned) == ("limited", 0)
+        assert (report.seconds, store.mark("s")) == (2.5, "")
+
+    def test_a_problem_of_everything_protects_everything(self, store: RecordStore) -> None:
+        self.harvest(store, *(item(f"k{n}", dataset(f"d{n}")) for n in range(3)))
+        run, _ = store.begin("s")
+        seen = (Unchanged("k0"), Unchanged("k1"))
+        store.commit("s", run, Batch(unchanged=seen, problems=(Problem("", "one is missing"),)))
+        assert store.finish("s", run, complete=True).counts.tombstoned == 0
+
+    def test_an_item_read_in_part_keeps_all_its_records(self, store: RecordStore) -> None:
+        self.harvest(store, item("k", *(dataset(f"d{n}") for n in range(4))))
+        part = item("k", *(dataset(f"d{n}") for n in range(3)), problems=(Problem("k", "row 4"),))
+        assert self.harvest(store, part, full=True).counts.tombstoned == 0
+
+    def test_records_are_made_anew_of_what_is_kept(self, store: RecordStore) -> None:
+        self.harvest(store, item("1", dataset("a"), dataset("b")), item("2", dataset("c")))
+        run, after = store.begin_rebuild("s", "renormalise", "x")
+        assert after == 0
+        first, second = store.kept("s")
+        assert first.item is not None
+        assert first.item.digest == store.digest("s", "1")
+        anew = Normalised(first.item, (dataset("a", title="A"),), (Problem("1", "odd"),))
+        store.rebuild("s", run, Rebuilt(first.number, ((first.number, anew),)))
+        assert store.begin_rebuild("s", "renormalise", "x") == (run, first.number)
+        assert store.kept("s", after=first.number) == [second]
+        # An item that ends with an error keeps what it gave before.
+        assert store.finish_rebuild("s", run, fingerprint="x").counts.tombstoned == 0
+        assert (store.get(RecordId("s:a")).title, store.fingerprint("s")) == ("A", "x")
+        run, _ = store.begin_rebuild("s", "renormalise", "x")
+        good = Normalised(first.item, anew.records)
+        store.rebuild("s", run, Rebuilt(second.number, ((first.number, good),)))
+        assert store.finish_rebuild("s", run).counts.tombstoned == 1
+        assert store.problems("s") == []
+
+    def test_raw_items_can_be_forgotten(self, store: RecordStore) -> None:
+        kept = item("1", dataset("a"))
+        self.harvest(store, kept)
+        assert store.forget_raw("s", "2000") == 0
+        assert store.forget_raw("s", "9999") == 1
+        (left,) = store.kept("s")
+        assert left.item is None
+        assert store.digest("s", "1") == kept.item.digest
+        assert [change.id for change in store.records_of("s", left.number)] == ["s:a"]
+
+    def test_a_run_can_be_tried_on_a_scratch_store(
+        self, store: RecordStore, tmp_path: Path
+    ) -> None:
+        self.harvest(store, *(item(f"k{n}", dataset(f"d{n}")) for n in range(3)))
+        tried = store.scratch(tmp_path / "scratch.sqlite", ["s"])
+        assert self.harvest(tried, item("k0", dataset("d0")), item("k1")).counts.tombstoned == 0
+        assert self.harvest(tried, *(item(f"k{n}", dataset(f"d{n}")) for n in range(2))).skipped
+        tried.close()
+        assert (store.revision(), len(store.runs("s"))) == (3, 1)
 
     def test_journals_hold_their_state(self, store: RecordStore) -> None:
         assert store.journal("publish/a") is None

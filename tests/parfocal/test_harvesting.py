@@ -190,6 +190,7 @@ def test_a_source_that_fails_disturbs_no_other(open_catalogue, error, words):
         reports = by_name(harvest(catalogue))
         assert (reports["broken"].state, reports["good"].state) == ("failed", "complete")
         assert words in reports["broken"].message
+        assert reports["broken"].counts.new == 2
         assert catalogue.count(Query(), ANONYMOUS) >= 5
         broken.keys = keys(2)
         assert by_name(harvest(catalogue))["broken"].state == "complete"
