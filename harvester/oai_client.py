@@ -23,6 +23,15 @@ _ERRORS = (400, 404, 406, 409, 410, 422)
 _EMPTY = OaiPage()
 
 
+class OaiRefused(SourceRefused):
+    """The provider answered with an error of the protocol."""
+
+    def __init__(self, error: str, message: str, where: str) -> None:
+        told = f"the provider answered {error}: {message}".rstrip(": ")
+        super().__init__(told, where=where, hint=_HINTS.get(error, ""))
+        self.error = error
+
+
 class TokenExpired(SourceRefused):
     """The provider does not know a resumption token any more."""
 
@@ -83,7 +92,7 @@ class OaiClient:
     async def ask(self, verb: str, **arguments: str) -> OaiPage:
         """Return a page; one without entries when nothing matches.
 
-        Raise TokenExpired when the resumption token is no longer known, SourceRefused for any other
+        Raise TokenExpired when the resumption token is no longer known, OaiRefused for any other
         error of the protocol.
         """
         read: dict[int, OaiPage] = {}
@@ -105,11 +114,7 @@ class OaiClient:
         if page.error == "badResumptionToken" or (page.error and "resumptionToken" in arguments):
             raise TokenExpired(f"the resumption token has expired: {page.message}", where=self._url)
         if page.error:
-            raise SourceRefused(
-                f"the provider answered {page.error}: {page.message}".rstrip(": "),
-                where=self._url,
-                hint=_HINTS.get(page.error, ""),
-            )
+            raise OaiRefused(page.error, page.message, self._url)
         return page
 
     async def identify(self) -> Provider:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from harvester.http import Http, HttpOptions
 from harvester.instants import read_instant
-from harvester.oai_client import OaiClient, Provider, TokenExpired
+from harvester.oai_client import OaiClient, OaiRefused, Provider, TokenExpired
 from harvester.oai_pages import Entry, OaiPage
 from parfocal.errors import SourceMalformed, SourceUnavailable
 from parfocal.interfaces import Walk
@@ -260,8 +260,16 @@ class OaiWalk:
             return [self._item(entry)]
         if entry.datestamp >= self._place.since or self._walk.stamp(key):
             return [Unchanged(key)]
+        return await self._single(key)
+
+    async def _single(self, key: str) -> list[Fetched]:
+        """A record that the list of identifiers has, but nobody told."""
         prefix = self._place.prefix
-        page = await self._client.ask("GetRecord", identifier=key, metadataPrefix=prefix)
+        try:
+            page = await self._client.ask("GetRecord", identifier=key, metadataPrefix=prefix)
+        except OaiRefused as error:
+            gone = error.error == "idDoesNotExist"
+            return [] if gone else [Problem(key, error.message, error.where, error.hint)]
         return [self._item(one) for one in page.entries[:1] if not one.deleted]
 
     def _nameless(self, entry: Entry) -> list[Fetched]:

@@ -24,7 +24,8 @@ from harvester.instants import earlier
 from harvester.invenio_dumps import deleted_ids, newest_dump
 from harvester.invenio_search import Scope, Search, Spot, find_scopes, identity
 from harvester.leaves import Json, child, entries, objects, words
-from harvester.rdm_record import access_of, attributes_of, communities, files_of, listed_files
+from harvester.rdm_files import access_of, files_of, listed_files, thumbnail_of
+from harvester.rdm_record import attributes_of, communities
 from harvester.repository_files import images_of, other_files
 from harvester.secrets import Secret
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed
@@ -182,7 +183,9 @@ class InvenioRecords:
         identifier = record_id(self.name, key)
         study: Dataset = study_of(attributes, identifier, provenance, access_of(record, group))
         pairs = (*study.key_values, *other_files(files))
-        study = msgspec.structs.replace(study, key_values=tuple(dict.fromkeys(pairs)))
+        study = msgspec.structs.replace(
+            study, key_values=tuple(dict.fromkeys(pairs)), thumbnail=thumbnail_of(record)
+        )
         yield study
         yield from images_of(study, files, key)
 
@@ -338,11 +341,13 @@ class _Round:
         dump = await newest_dump(self._http, self._source.root, self._source.headers)
         if dump is None or dump.version == known:
             return
-        told: set[str] = set()
-        for identifier in await deleted_ids(self._http, dump, self._source.headers):
-            if identifier in told or not self._walk.stamp(identifier):
-                continue
-            told.add(identifier)
+        try:
+            listed = await deleted_ids(self._http, dump, self._source.headers)
+            told = {identifier for identifier in listed if self._walk.stamp(identifier)}
+        except SourceMalformed as error:
+            yield Problem(dump.url, error.message, error.where, error.hint, "warning")
+            return
+        for identifier in sorted(told):
             url = f"{self._source.root}/api/records/{quote(identifier, safe='')}"
             answer = await self._http.get(url, headers=self._source.headers, expect=(200, 404, 410))
             if answer.status != 200:

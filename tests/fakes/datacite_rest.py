@@ -65,11 +65,24 @@ class FakeDataciteRest:
                 "titles": [{"title": f"Cells {number}"}],
                 "publisher": {"name": "Example Archive"},
                 "publicationYear": 2024,
-                "subjects": [{"subject": "HeLa"}],
+                "subjects": [
+                    {"subject": "HeLa"},
+                    {
+                        "subject": "human",
+                        "valueUri": "http://purl.obolibrary.org/obo/NCBITaxon_9606",
+                    },
+                ],
+                "fundingReferences": [{"funderName": "Funder", "awardNumber": "7"}],
                 "contributors": [],
                 "dates": [{"date": now, "dateType": "Issued"}],
                 "types": {"resourceTypeGeneral": "Dataset"},
-                "relatedIdentifiers": [],
+                "relatedIdentifiers": [
+                    {
+                        "relatedIdentifier": "10.1000/Paper",
+                        "relatedIdentifierType": "DOI",
+                        "relationType": "IsSupplementTo",
+                    }
+                ],
                 "rightsList": [{"rightsIdentifier": "cc-by-4.0"}],
                 "descriptions": [{"description": "Words", "descriptionType": "Abstract"}],
                 "url": f"https://archive.example/{number}",

@@ -221,7 +221,11 @@ class FakeInvenio:
             "id": one["id"],
             "created": one["created"],
             "updated": one["updated"],
-            "links": {"self": home.replace("/records", "/api/records"), "self_html": home},
+            "links": {
+                "self": home.replace("/records", "/api/records"),
+                "self_html": home,
+                "thumbnails": {"10": f"{home}/10.jpg", "250": f"{home}/250.jpg"},
+            },
             "revision_id": 3,
             "parent": {
                 "id": one["parent"],

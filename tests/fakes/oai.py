@@ -56,6 +56,8 @@ class FakeOai:
         self.number = 0
         self.how = ""
         self.expires_at = 0
+        self.clock_error = timedelta(seconds=5)
+        """How far the provider's clock is ahead of its datestamps."""
         self.raw: dict[str, str] = {}
         """Records, by identifier, that are given out exactly as they stand here."""
         for _ in range(count):
@@ -208,7 +210,7 @@ class FakeOai:
         return self.envelope(f'<error code="{code}">{escape(message)}</error>', "")
 
     def envelope(self, inner: str, request: str) -> Given:
-        date = (self.clock + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        date = (self.clock + self.clock_error).strftime("%Y-%m-%dT%H:%M:%SZ")
         text = (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"'
@@ -261,11 +263,15 @@ def datacite(title: str, number: str) -> str:
         f"<titles><title>{title}</title></titles><publisher>Example Archive</publisher>"
         "<publicationYear>2024</publicationYear>"
         '<resourceType resourceTypeGeneral="Dataset">Dataset</resourceType>'
-        "<subjects><subject>HeLa</subject></subjects>"
-        '<dates><date dateType="Issued">2024-01-02</date></dates>'
+        "<subjects><subject>HeLa</subject><subject valueURI="
+        '"http://purl.obolibrary.org/obo/NCBITaxon_9606">human</subject></subjects>'
+        '<dates><date dateType="Issued">2024-01-02</date></dates><relatedIdentifiers>'
+        '<relatedIdentifier relatedIdentifierType="DOI" relationType="IsSupplementTo">'
+        "10.1000/Paper</relatedIdentifier></relatedIdentifiers>"
         '<rightsList><rights rightsURI="https://creativecommons.org/licenses/by/4.0/">CC</rights>'
         '</rightsList><descriptions><description descriptionType="Abstract">Words</description>'
-        "</descriptions></resource>"
+        "</descriptions><fundingReferences><fundingReference><funderName>Funder</funderName>"
+        "<awardNumber>7</awardNumber></fundingReference></fundingReferences></resource>"
     )
 
 

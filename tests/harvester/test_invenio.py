@@ -313,6 +313,20 @@ def test_a_search_that_shows_less_than_it_counts_deletes_nothing() -> None:
     assert Unchanged("", below=True) in found
 
 
+def test_a_table_of_deleted_records_that_cannot_be_read_is_a_warning() -> None:
+    class Cut(FakeInvenio):
+        def export(self, asked, rest):
+            given = super().export(asked, rest)
+            return type(given)(200, given.content[:30], given.media_type) if rest else given
+
+    archive, store = Cut(30), SqliteStore()
+    with serve(archive) as server:
+        harvest(store, "repo", source_at(server))
+        archive.remove()
+        report = harvest(store, "repo", source_at(server))
+    assert (report.counts.tombstoned, report.problems, report.warnings) == (2, 0, 1)
+
+
 def test_tables_of_deleted_records_are_read_or_refused() -> None:
     assert list(read_ids(b"", "x")) == []
     assert list(read_ids(b"record_id,parent_id\n1,\n3,2\n", "x")) == ["1", "3", "2"]
@@ -343,6 +357,7 @@ def test_record_says_everything(old: bool) -> None:
     assert "doi:10.5281/x.101" in study.identifiers
     assert study.publications[0].doi == "10.1000/paper"
     assert study.funding == ("Funder 7 Grant",)
+    assert study.thumbnail == ("" if old else "https://archive.example/records/102/250.jpg")
     assert study.keywords[0] == "HeLa"
     assert KeyValue("files.key", "table.csv") in study.key_values
     assert KeyValue("relatedIdentifiers.IsSupplementTo", "10.1000/Paper") in study.key_values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest, sta
 from parfocal.testing.loopback import Given, Loopback, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
 from parfocal.values import Deleted, Problem, RawItem, Unchanged
-from tests.fakes.oai import FakeOai
+from tests.fakes.oai import FakeOai, datacite, dublin_core
 
 
 def source_at(server: Loopback, **more: object) -> OaiRecords:
@@ -169,6 +169,22 @@ def test_a_provider_without_records_is_empty_and_no_failure() -> None:
     with serve(FakeOai(0)) as server:
         report = harvest(SqliteStore(), "oai", source_at(server))
     assert (report.state, report.counts.new, report.problems) == ("complete", 0, 0)
+
+
+@pytest.mark.parametrize("days", [-4000, -1, 1, 4000])
+@pytest.mark.parametrize("deleted", ["no", "persistent"])
+def test_a_clock_that_is_wrong_loses_no_change(days: int, deleted: str) -> None:
+    archive, store = FakeOai(7, deleted=deleted), SqliteStore()
+    archive.clock_error = timedelta(days=days)
+    with serve(archive) as server:
+        source = source_at(server)
+        harvest(store, "oai", source)
+        for step in (archive.change, archive.add, archive.remove, archive.change):
+            step()
+            report = harvest(store, "oai", source)
+            assert report.state == "complete", report.message
+            counts = report.counts
+            assert counts.new + counts.changed + counts.tombstoned == 1
 
 
 # ------------------------------------------------------------------ what is gone
@@ -375,7 +391,7 @@ def test_format_that_tells_most_is_chosen(offered: tuple[str, ...], chosen: str)
     assert study.publisher == "Example Archive"
     assert study.creators[0].name == "Example, Ada"
     assert study.creators[0].orcid == ("" if chosen == "oai_dc" else "0000-0002-1825-0097")
-    assert study.keywords == ("HeLa",)
+    assert study.keywords == (("HeLa", "human") if "datacite" in chosen else ("HeLa",))
     assert {"doi:10.5072/1", "oai:archive.example:1"} <= set(study.identifiers)
     if chosen == "dcat":
         image = studies[1]
@@ -418,6 +434,26 @@ def test_fake_answers_as_the_protocol_says(corpus: Path, prefix: str, tmp_path: 
             e.message for e in schema.error_log if "No matching global element" not in e.message
         ]
         assert errors == []
+
+
+@pytest.mark.corpus
+def test_fake_writes_metadata_as_their_schemas_say(corpus: Path) -> None:
+    kernels = corpus / "api/datacite-schema/kernel-4.6"
+    places = {"xml.xsd": kernels / "include", "simpledc20021212.xsd": corpus / "standards/oai-pmh"}
+
+    class Local(etree.Resolver):
+        def resolve(self, url, identifier, context):
+            name = url.rpartition("/")[2]
+            return (
+                self.resolve_filename(str(places[name] / name), context) if name in places else None
+            )
+
+    parser = etree.XMLParser()
+    parser.resolvers.add(Local())
+    kernel = etree.XMLSchema(etree.parse(kernels / "metadata.xsd"))
+    kernel.assertValid(etree.fromstring(datacite("Cells", "7")))
+    plain = etree.XMLSchema(etree.parse(corpus / "standards/oai-pmh/oai_dc.xsd", parser))
+    plain.assertValid(etree.fromstring(dublin_core("Cells", "7")))
 
 
 @pytest.mark.corpus
