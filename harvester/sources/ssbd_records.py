@@ -13,6 +13,7 @@ from harvester.dois import read_doi
 from harvester.licences import spdx
 from harvester.people import person
 from harvester.ssbd_graph import Piece, local_name, read_triples
+from harvester.units import quantity
 from parfocal.fields import field_of_key
 from parfocal.identifiers import record_id
 from parfocal.model import (
@@ -195,6 +196,11 @@ def _image(piece: Piece, facts: Facts, node: str, source: str) -> Image:
     if not _picture(facts, node):
         pages = facts.texts(node, "has_thumbnail_url")
         viewers += [Link(url, "OMERO", "viewer") for url in pages]
+    scales = [other for other in facts.others() if facts.kind(other) == "SSBD_dimension_data"]
+    x, y, z, t = (
+        next(filter(None, (quantity(facts.text(s, f"has_{axis}_scale")) for s in scales)), None)
+        for axis in "xyzt"
+    )
     told = ("has_s3_endpoint", "has_thumbnail_url", "has_vizarr_url", "has_license")
     pairs, claims = _meaning(facts, node, told, alone=True)
     return Image(
@@ -214,6 +220,10 @@ def _image(piece: Piece, facts: Facts, node: str, source: str) -> Image:
         size_z=_number(facts.text(node, "has_size_z")),
         size_c=_number(facts.text(node, "has_size_c")),
         size_t=_number(facts.text(node, "has_size_t")),
+        pixel_size_x=x,
+        pixel_size_y=y,
+        pixel_size_z=z,
+        time_increment=t,
     )
 
 

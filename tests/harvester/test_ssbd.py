@@ -15,7 +15,7 @@ from harvester.sources.ssbd import Ssbd
 from harvester.ssbd_graph import Graph
 from parfocal.config import SourceSettings
 from parfocal.errors import SourceError, SourceMalformed
-from parfocal.model import Dataset, Image, KeyValue, Record
+from parfocal.model import Dataset, Image, KeyValue, Quantity, Record
 from parfocal.sources import make_source
 from parfocal.testing.http_sources import FAST, HttpSourceContract
 from parfocal.testing.loopback import Loopback, serve
@@ -97,6 +97,7 @@ def test_a_project_with_its_data_sets(server: Loopback) -> None:
         512,
         256,
     )
+    assert image.pixel_size_x == Quantity(0.1, "µm")
     assert (image.location, image.thumbnail) == (
         "https://s3.example/1.zarr",
         "https://ssbd.example/1.png",
