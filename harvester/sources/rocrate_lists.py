@@ -128,7 +128,10 @@ def _listing(held: Any) -> Iterator[Listed]:
         elif isinstance(entry, dict):
             address = next((a for c in _COLUMNS[2:3] + _COLUMNS if (a := entry.get(c))), "")
             version = entry.get("sha") or entry.get("etag") or entry.get("updated")
-            if isinstance(address, str) and address and entry.get("type", "file") == "file":
+            if not isinstance(address, str) or not address:
+                continue
+            # A forge lists all files of a folder: a README is no crate.
+            if "type" not in entry or (entry["type"] == "file" and is_crate(address)):
                 yield Listed(address, str(version or ""))
 
 

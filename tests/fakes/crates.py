@@ -69,7 +69,9 @@ class FakeCrates:
             rows = ["title,url", *(f'"A, B",{address}' for address in listed)]
             return Given(200, "\n".join(rows).encode(), "text/csv")
         if path == "/listing.json":
-            return given_json([self._entry(base, name) for name in names])
+            readme = {"type": "file", "sha": "0", "download_url": f"{base}/README.md"}
+            folder = {"type": "dir", "sha": "1", "download_url": None, "url": f"{base}/x"}
+            return given_json([readme, folder, *(self._entry(base, name) for name in names)])
         if path == "/sitemap.xml":
             return Given(200, sitemap(listed), "application/xml")
         name = path.removeprefix("/crates/").removesuffix("/ro-crate-metadata.json")
