@@ -25,7 +25,7 @@ SORTS = {
     "-size_x": "widest",
     "id": "first harvested",
 }
-SINGLE = ("q", "level", "sort", "view", "after", "expand", "more")
+SINGLE = ("q", "level", "sort", "view", "after", "expand", "collapse", "more", "tree")
 REPEATED = ("filter", "column")
 PAGE_SIZE = 24
 FACET_SIZE = 7
@@ -49,6 +49,9 @@ FACETS = (
 )
 
 
+TREES = tuple(name for name in FACETS if require_field(name).type == "term")
+
+
 class Filter(Struct, frozen=True):
     """One value chosen in a facet."""
 
@@ -69,7 +72,9 @@ class State(Struct, frozen=True):
     view: str = "grid"
     after: str = ""
     expand: str = ""
+    collapse: str = ""
     more: str = ""
+    tree: str = ""
     filters: tuple[Filter, ...] = ()
     columns: tuple[str, ...] = ()
 
@@ -80,7 +85,7 @@ class State(Struct, frozen=True):
 
     def address(self, **changes: object) -> str:
         """Return the address of this state with members changed; another question starts anew."""
-        if not {"after", "view", "columns", "more"} & changes.keys():
+        if not {"after", "view", "columns", "more", "tree"} & changes.keys():
             changes["after"] = ""
         changed = msgspec.structs.replace(self, **changes)
         pairs = [(name, getattr(changed, name)) for name in SINGLE]
@@ -124,7 +129,9 @@ def read_state() -> State:
         view=parameters.choice("view", "grid", VIEWS),
         after=parameters.text("after", limit=2000),
         expand=parameters.choice("expand", "", ("", "none", "synonyms", "subclasses")),
+        collapse=parameters.choice("collapse", "", ("", "true")),
         more=parameters.choice("more", "", ("", *FACETS)),
+        tree=parameters.choice("tree", "", ("", *TREES)),
         filters=tuple(dict.fromkeys(_filter(text) for text in given.getlist("filter"))),
         columns=tuple(dict.fromkeys(filter(None, (c.strip() for c in given.getlist("column"))))),
     )
@@ -140,7 +147,12 @@ def _clauses(filters: Iterable[Filter]) -> list[Clause]:
 
 def question(state: State) -> Query:
     """Return what the typed text alone asks; QueryInvalid points into it."""
-    query = parse_query(state.q, sort=state.sort or None, expand=state.expand or None)
+    query = parse_query(
+        state.q,
+        sort=state.sort or None,
+        expand=state.expand or None,
+        collapse=bool(state.collapse),
+    )
     if state.level:
         return msgspec.structs.replace(query, level=state.level)
     return query if query.level != "any" else msgspec.structs.replace(query, level="image")

@@ -12,6 +12,7 @@ from flask import Flask, Response, g, request
 
 from api import (
     context,
+    facets,
     health,
     openapi,
     pages,
@@ -34,6 +35,7 @@ MAX_BODY = 4 * 1024 * 1024
 MAX_ADDRESS = 16_000
 BLUEPRINTS = (
     search.blueprint,
+    facets.blueprint,
     sources.blueprint,
     health.blueprint,
     openapi.blueprint,

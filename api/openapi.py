@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from api import parameters
+from api.addresses import TREES
 from api.context import base_url, conditional
 from api.records import formats
 from api.schemas import COUNT, LEVELS, TEXT, Schema, components, ref
@@ -70,6 +71,11 @@ def _search() -> dict[str, Any]:
         _parameter("size", "Hits a page.", size),
         _parameter("after", "Token of the next page, from the answer before.", TEXT),
         _parameter("expand", "How far words reach.", {"enum": ["none", "synonyms", "subclasses"]}),
+        _parameter(
+            "collapse",
+            "With level study, list what is one data set in several sources once.",
+            {"enum": ["true", "false"], "default": "false"},
+        ),
         _parameter("format", "How the answer is written.", {"enum": list(FORMATS)}),
     )
     body = {"required": True, "content": _json("Question")}
@@ -82,6 +88,17 @@ def _search() -> dict[str, Any]:
             requestBody=body,
         ),
     }
+
+
+def _tree() -> dict[str, Any]:
+    given = (
+        _parameter("name", "A field of terms that is a facet.", {"enum": list(TREES)}, "path"),
+        _parameter("q", "The query as text.", {**TEXT, "maxLength": parameters.MAX_TEXT}),
+        _parameter("level", "What is counted.", {"enum": ["any", *LEVELS], "default": "any"}),
+        _parameter("expand", "How far words reach.", {"enum": ["none", "synonyms", "subclasses"]}),
+    )
+    answer = _answer("The terms of the hits, counted at each level.", _json("FacetTree"))
+    return {"get": _operation("facetTree", "A facet's terms as a tree.", answer, *given)}
 
 
 def _sparql() -> dict[str, Any]:
@@ -139,6 +156,7 @@ def _paths() -> dict[str, Any]:
     health |= {"503": {"description": "A part does not answer.", "content": _json("Health")}}
     return {
         "/api/v1/search": _search(),
+        "/api/v1/facets/{name}": _tree(),
         "/api/v1/suggest": {
             "get": _operation(
                 "suggest",

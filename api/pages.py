@@ -19,6 +19,7 @@ from api.sources import problem_page, run_page
 from api.viewers import viewer
 from parfocal.answers import SearchAnswer
 from parfocal.errors import QueryInvalid
+from parfocal.facet_tree import Node
 from parfocal.fields import require_field
 from parfocal.identifiers import RecordId
 from parfocal.model import Record
@@ -105,6 +106,14 @@ def _refused(state: State, error: QueryInvalid) -> Response:
     return _page("refused.html", 400, state=state, error=error, parts=parts)
 
 
+def _tree(state: State, asked: Query) -> tuple[Node, ...]:
+    """Return the opened facet as a tree, counted as if it were not filtered."""
+    if not state.tree:
+        return ()
+    query = addresses.facet_query(state, asked, state.tree)
+    return catalogue().facet_tree(state.tree, query, viewer())
+
+
 def _results(state: State, asked: Query) -> Response:
     query = addresses.page_query(state, asked)
     answer = catalogue().search(query, viewer())
@@ -123,6 +132,8 @@ def _results(state: State, asked: Query) -> Response:
         sorts=addresses.SORTS,
         make_filter=Filter,
         facet_size=addresses.FACET_SIZE,
+        trees=addresses.TREES,
+        tree=_tree(state, asked),
         terms_of=terms_of,
         values_of=values_of,
     )

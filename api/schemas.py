@@ -89,6 +89,7 @@ def _question() -> Schema:
         "size": {"type": "integer", "minimum": 0, "maximum": 1000},
         "after": MAYBE_TEXT,
         "expand": {"enum": list(get_args(Expand))},
+        "collapse": {"type": "boolean"},
     }
     return table(members, tuple(members))
 
@@ -126,6 +127,7 @@ def _understood() -> Schema:
             "text": MAYBE_TEXT,
             "level": {"enum": ["any", *LEVELS]},
             "expand": {"enum": list(get_args(Expand))},
+            "collapse": {"type": "boolean"},
             "sort": table({"by": TEXT, "descending": {"type": "boolean"}}),
             "size": COUNT,
             "where": {
@@ -161,6 +163,16 @@ def _answers(components: dict[str, Schema]) -> dict[str, Schema]:
         "HitLink": table(components["Link"]["properties"]),
         "Hit": _hit(),
         "FacetValue": table({"value": TEXT, "label": TEXT, "count": COUNT}),
+        "FacetNode": table(
+            {
+                "term": TEXT,
+                "label": TEXT,
+                "count": COUNT,
+                "own": COUNT,
+                "children": many(ref("FacetNode")),
+            }
+        ),
+        "FacetTree": table({"field": TEXT, "tree": many(ref("FacetNode"))}),
         "Expansion": table({**expansion, "narrower": COUNT, "field": TEXT}),
         "Understood": _understood(),
         "SearchAnswer": _search_answer(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,18 +13,20 @@ import msgspec
 
 from parfocal import __version__, hits, registry
 from parfocal.answers import Expansion, Hit, RecordView, SearchAnswer, SourceView, Suggestion
-from parfocal.clusters import Clusters
+from parfocal.clusters import Clusters, collapsed
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, PluginMissing, RecordNotFound, StoreError
+from parfocal.facet_tree import MOST, Node, facet_tree
 from parfocal.fields import FIELDS, Field
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
 from parfocal.knowledge import Knowledge, open_knowledge
+from parfocal.labels import Labels
 from parfocal.lock import of_projections
 from parfocal.model import Image, Record, Viewer
 from parfocal.projecting import Ancestors, project
-from parfocal.query import FacetValue, FieldIn, Match, Page, Query, Sort, Terms
+from parfocal.query import All, FacetRequest, FieldIn, Match, Page, Query, Sort, Terms
 from parfocal.sameness import Sameness, twins_for
 from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
@@ -44,7 +46,6 @@ class Catalogue:
     def __init__(self, settings: Settings, store: RecordStore) -> None:
         self.settings = settings
         self.store = store
-        self._labels: dict[str, str] = {}
         self._drawing: dict[str, bool] = {}
         self._folder: TemporaryDirectory[str] | None = None
         self.projections = of_projections(settings.data_dir)
@@ -171,8 +172,14 @@ class Catalogue:
 
     def _understand(self, query: Query, viewer: Viewer) -> tuple[Query, tuple[Expansion, ...]]:
         understood, expansions = understand(query, self.terms)
-        where = Clusters(self.store, viewer).resolved(understood.where)
-        return msgspec.structs.replace(understood, where=where), expansions
+        clusters = Clusters(self.store, viewer)
+        understood = msgspec.structs.replace(understood, where=clusters.resolved(understood.where))
+        if understood.collapse and understood.level == "study":
+            understood = collapsed(understood, clusters, partial(self._search, viewer))
+        return understood, expansions
+
+    def _search(self, viewer: Viewer, query: Query) -> Page:
+        return self._readable_index().search(query, viewer)
 
     def search(self, query: Query, viewer: Viewer) -> SearchAnswer:
         """Answer with a page of hits, exact totals, facets, and how the question was understood."""
@@ -182,7 +189,7 @@ class Catalogue:
             total=page.total,
             levels=page.levels,
             hits=tuple(self._fill(page.matches, hits.Filler(understood.where), viewer)),
-            facets=self._labelled(page, viewer),
+            facets=self._labels.facets(page, viewer),
             where=understood.where,
             expansions=expansions,
             next=page.next,
@@ -239,38 +246,21 @@ class Catalogue:
 
     # -------------------------------------------------------------- facets and suggestions
 
-    def _labelled(self, page: Page, viewer: Viewer) -> dict[str, tuple[FacetValue, ...]]:
-        kinds = {field.name: field.type for field in FIELDS}
-        return {
-            name: tuple(
-                FacetValue(v.value, self._label(name, v, viewer), v.count)
-                if kinds.get(name) == "term"
-                else v
-                for v in values
-            )
-            for name, values in page.facets.items()
-        }
+    @cached_property
+    def _labels(self) -> Labels:
+        return Labels(self.terms, self.store, self.index)
 
-    def _label(self, field: str, value: FacetValue, viewer: Viewer) -> str:
-        if ":" not in value.value or value.label not in ("", value.value):
-            return value.label or value.value
-        term = self.terms.get(Curie(value.value))
-        if term is not None and term.label:
-            return term.label
-        if value.value not in self._labels:
-            self._labels[value.value] = self._label_in_records(field, Curie(value.value), viewer)
-        return self._labels[value.value] or value.value
+    def facet_tree(self, field: str, query: Query, viewer: Viewer) -> tuple[Node, ...]:
+        """Return a facet's terms as trees, with the query's hits at each level."""
+        understood, _ = self._understand(query, viewer)
+        asked = msgspec.structs.replace(understood, facets=(FacetRequest(field, MOST),), size=1)
+        values = self._labels.facets(self._search(viewer, asked), viewer).get(field, ())
 
-    def _label_in_records(self, field: str, term: Curie, viewer: Viewer) -> str:
-        """Find the label that the records themselves give a term that no loaded ontology has."""
-        page = self.index.search(Query(FieldIn(field, terms=(term,)), size=1), viewer)
-        for record in self.store.get_many([match.id for match in page.matches]).values():
-            for each in (record, *Ancestors(self.store).of(record)):
-                if each.access.visible_to(viewer) and (
-                    label := hits.claims_label(term, each.annotations)
-                ):
-                    return label
-        return ""
+        def count(terms: tuple[Curie, ...]) -> int:
+            below = All((understood.where, FieldIn(field, terms=terms)))
+            return self.index.count(msgspec.structs.replace(understood, where=below), viewer)
+
+        return facet_tree(values, self.terms, count)
 
     def suggest(self, prefix: str, viewer: Viewer, limit: int = 10) -> tuple[Suggestion, ...]:
         """Return completions that would find something: frequent values first, then terms."""
