@@ -54,6 +54,8 @@ class Secret:
         found = {"env": environment, "file": _from_file, "keyring": _from_keyring}[kind](rest)
         if not found:
             raise ConfigError("there is no secret there", where=self.place, hint=_HINT)
+        if not found.isprintable():
+            raise ConfigError("holds more than one line of text", where=self.place)
         return found
 
     @classmethod

@@ -37,6 +37,14 @@ def test_secret_is_read_from_a_file_when_it_is_needed(tmp_path: Path) -> None:
         secret.reveal()
 
 
+def test_secret_of_several_lines_is_refused(tmp_path: Path) -> None:
+    """It would end a header, or begin another one."""
+    (tmp_path / "token").write_text("abc\r\nX-Evil: 1")
+    with pytest.raises(ConfigError, match="one line") as caught:
+        Secret(f"file:{tmp_path / 'token'}").reveal()
+    assert "Evil" not in str(caught.value)
+
+
 def test_secret_is_read_from_the_keyring() -> None:
     keyring = pytest.importorskip("keyring")
 
