@@ -177,6 +177,7 @@ def test_example_of_the_documentation(server: Loopback) -> None:
     name = options.pop("name")
     source = make_source(SourceSettings(name=name, **options))
     assert len(normalise_all(source, fetch_all(source))) == 3
+    assert isinstance(make_source(SourceSettings(name="ssbd", preset="ssbd-rdf")), Ssbd)
 
 
 @pytest.mark.corpus
