@@ -96,7 +96,7 @@ def parse_address(text: str | URL) -> URL:
         raise AddressRefused("is no http address", where=shown(url))
     if url.user is not None or url.password is not None:
         raise AddressRefused("an address with user name or password is not used", where=shown(url))
-    return url.with_fragment(None)
+    return url.with_fragment(None) if url.raw_fragment else url
 
 
 def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:

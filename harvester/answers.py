@@ -89,7 +89,10 @@ def check_whole(answer: Answer) -> None:
     """Raise Garbled when an answer that calls itself JSON is not."""
     kind = answer.media_type
     if kind in ("application/json", "text/json") or kind.endswith("+json"):
-        answer.json()
+        try:  # a twentieth of the time that reading takes, which not every source needs
+            msgspec.json.decode(answer.content, type=msgspec.Raw)
+        except (msgspec.DecodeError, RecursionError):
+            answer.json()
 
 
 def _read_json(content: bytes, url: str) -> Any:

@@ -10,8 +10,6 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -112,21 +110,28 @@ class Hosts:
             host = self._hosts.get(name)
             return max(0.0, host.held_until - time.monotonic()) if host else 0.0
 
-    @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
+    def turn(self, name: str) -> _Turn:
         """Wait until a joined host may be asked, and count as one request until the end."""
+        return _Turn(self, name)
+
+    async def begin(self, name: str) -> None:
+        """Wait for a turn; what ends with ``end``."""
         await self._enter(name)
         try:
             while (wait := self._wait(name)) > 0:
                 await asyncio.sleep(wait)
                 if self.held(name) <= 0:
                     break
-            yield
-        finally:
-            with self._lock:
-                host = self._hosts[name]
-                host.active -= 1
-                self._wake(host)
+        except BaseException:
+            self.end(name)
+            raise
+
+    def end(self, name: str) -> None:
+        """Let the next one have its turn."""
+        with self._lock:
+            host = self._hosts[name]
+            host.active -= 1
+            self._wake(host)
 
     async def _enter(self, name: str) -> None:
         loop = asyncio.get_running_loop()
@@ -161,6 +166,22 @@ class Hosts:
         while host.waiters and host.active < host.concurrency():
             host.active += 1
             host.waiters.popleft().wake()
+
+
+class _Turn:
+    """One request to a host, as a context."""
+
+    __slots__ = ("_hosts", "_name")
+
+    def __init__(self, hosts: Hosts, name: str) -> None:
+        self._hosts = hosts
+        self._name = name
+
+    async def __aenter__(self) -> None:
+        await self._hosts.begin(self._name)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._hosts.end(self._name)
 
 
 HOSTS = Hosts()
