@@ -13,7 +13,7 @@ from parfocal.query_text import parse_query
 
 MAX_SIZE = 1000
 MAX_TEXT = 10_000
-SEARCH = ("q", "level", "facet", "sort", "size", "after", "expand", "format")
+SEARCH = ("q", "level", "facet", "sort", "size", "after", "expand", "collapse", "format")
 
 
 def refuse_unknown(allowed: Collection[str], repeated: Collection[str] = ()) -> None:
@@ -74,6 +74,7 @@ def search_query() -> Query:
         size=number("size", 20, 0, MAX_SIZE),
         after=text("after", limit=2000) or None,
         expand=request.args.get("expand") or None,
+        collapse=choice("collapse", "", ("", "true", "false")) == "true",
     )
 
 

@@ -45,6 +45,8 @@ def snippets(query: Query, answer: SearchAnswer) -> Snippets:
     given = {"q": text, "level": query.level}
     if query.expand != "subclasses":
         given["expand"] = query.expand
+    if query.collapse:
+        given["collapse"] = "true"
     if query.sort.by != "relevance":
         given["sort"] = ("-" if query.sort.descending else "") + query.sort.by
     path = "/api/v1/search"

@@ -80,6 +80,9 @@ class _Asking(click.Command):
 @click.option(
     "--expand", type=click.Choice(["none", "synonyms", "subclasses"]), help="How far words reach."
 )
+@click.option(
+    "--collapse", is_flag=True, help="With studies, list one data set in several sources once."
+)
 @click.option("--count", "only_count", is_flag=True, help="Print the number of hits.")
 @click.option("--all", "everything", is_flag=True, help="Stream every hit, not a page.")
 @click.option(
@@ -131,6 +134,7 @@ def _query(text: str, options: dict[str, Any]) -> Any:
             size=options["size"],
             after=options["after"],
             expand=options["expand"],
+            collapse=options["collapse"],
         )
     except QueryInvalid as error:
         if error.position >= 0:

@@ -6,15 +6,18 @@ their identifiers, and any name that they go by, finds it. A record without twin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+
+import msgspec
 
 from parfocal.accessions import names_in
 from parfocal.errors import RecordInvalid
 from parfocal.identifiers import RecordId, parse_record_id
 from parfocal.identity import Identity, NameStore
 from parfocal.model import Dataset, Record, Viewer
-from parfocal.query import All, AnyOf, Clause, FieldExists, FieldIn, LiesIn, Not
+from parfocal.query import All, AnyOf, Clause, FieldExists, FieldIn, LiesIn, Not, Page, Query
+from parfocal.query_values import MAX_SIZE
 from parfocal.sameness import Sameness, compare
 
 FIELD = "cluster"
@@ -90,3 +93,34 @@ class Clusters:
             every = self.everything().clusters
             return LiesIn("*", tuple(id for cluster in every for id in cluster))
         return clause
+
+
+def collapsed(query: Query, clusters: Clusters, search: Callable[[Query], Page]) -> Query:
+    """Return a query for studies that lists of each cluster the first hit only."""
+    every = clusters.everything().clusters
+    cluster_of = {id: cluster[0] for cluster in every for id in cluster}
+    seen: set[RecordId] = set()
+    left_out: list[RecordId] = []
+    for id in _hits(query, tuple(cluster_of), search):
+        cluster = cluster_of.get(id, id)
+        if cluster in seen:
+            left_out.append(id)
+        seen.add(cluster)
+    if not left_out:
+        return query
+    others = Not(LiesIn("copies", tuple(left_out)))
+    return msgspec.structs.replace(query, where=All((query.where, others)))
+
+
+def _hits(
+    query: Query, among: tuple[RecordId, ...], search: Callable[[Query], Page]
+) -> Iterator[RecordId]:
+    """Yield the hits among some studies, in the query's order."""
+    where = All((query.where, LiesIn("", among)))
+    asked = msgspec.structs.replace(query, where=where, facets=(), size=MAX_SIZE, after=None)
+    while among:
+        page = search(asked)
+        yield from (match.id for match in page.matches)
+        if not page.next:
+            return
+        asked = msgspec.structs.replace(asked, after=page.next)

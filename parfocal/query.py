@@ -215,7 +215,10 @@ class Sort(Struct, frozen=True):
 
 
 class Query(Struct, frozen=True):
-    """A whole question."""
+    """A whole question.
+
+    With ``collapse`` and level study, of studies that are one data set only the first is listed.
+    """
 
     where: Clause = Everything()
     level: Level | Literal["any"] = "any"
@@ -224,6 +227,7 @@ class Query(Struct, frozen=True):
     size: int = 20
     after: str | None = None
     expand: Expand = "subclasses"
+    collapse: bool = False
 
 
 class Match(Struct, frozen=True):

@@ -41,7 +41,7 @@ from parfocal.query_values import (
     read_sort,
 )
 
-MEMBERS = ("where", "facets", "sort", "size", "after", "level", "expand")
+MEMBERS = ("where", "facets", "sort", "size", "after", "level", "expand", "collapse")
 FIELD_OPS: tuple[str, ...] = (*get_args(FieldOp), "range")
 KEY_OPS: tuple[str, ...] = get_args(KeyOp)
 MAX_VALUES = 10_000
@@ -106,7 +106,14 @@ def parse_json(query: object) -> Query:
         size=check_size(_whole(table.get("size", Query().size), "/size"), where="/size"),
         after=_maybe_text(table, "after") or None,
         expand=read_expand(expand, where="/expand") if expand else Query().expand,
+        collapse=_yes(table.get("collapse", False), "/collapse"),
     )
+
+
+def _yes(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise QueryInvalid(f"true or false is expected, not {value!r:.100}", where=where)
+    return value
 
 
 def _under(where: str, name: object) -> str:

@@ -37,6 +37,7 @@ def parse_query(
     size: int = 20,
     after: str | None = None,
     expand: str | None = None,
+    collapse: bool = False,
 ) -> Query:
     """Read a query; what the text itself says of level, sort and expand wins over the arguments.
 
@@ -56,6 +57,7 @@ def parse_query(
         size=check_size(size),
         after=after or None,
         expand=read_expand(asked_expand) if asked_expand else Query().expand,
+        collapse=collapse,
     )
 
 

@@ -15,6 +15,7 @@ from parfocal.identifiers import native_of
 from parfocal.query import FacetValue, Query
 
 _TERMS_SHOWN = 200
+_LISTS = {"terms", "ids"}
 
 
 def _native(place: Place | None) -> str | None:
@@ -72,11 +73,11 @@ def _shortened(value: Any) -> Any:
         return [_shortened(each) for each in value]
     if not isinstance(value, dict):
         return value
-    short = {name: _shortened(each) for name, each in value.items() if name != "terms"}
-    if "terms" in value:
-        short["terms"] = value["terms"][:_TERMS_SHOWN]
-        if len(value["terms"]) > _TERMS_SHOWN:
-            short["more_terms"] = len(value["terms"]) - _TERMS_SHOWN
+    short = {name: _shortened(each) for name, each in value.items() if name not in _LISTS}
+    for name in _LISTS & value.keys():
+        short[name] = value[name][:_TERMS_SHOWN]
+        if len(value[name]) > _TERMS_SHOWN:
+            short[f"more_{name}"] = len(value[name]) - _TERMS_SHOWN
     return short
 
 
@@ -86,6 +87,7 @@ def question(asked: Query, text: str | None, answer: SearchAnswer) -> dict[str, 
         "text": text,
         "level": asked.level,
         "expand": asked.expand,
+        "collapse": asked.collapse,
         "sort": {"by": asked.sort.by, "descending": asked.sort.descending},
         "size": asked.size,
         "where": _shortened(msgspec.to_builtins(answer.where)),

@@ -325,3 +325,19 @@ def test_hits_carry_their_cluster(twins):
         ("a:1", "a:1"),
         ("b:2", "a:1"),
     ]
+
+
+def test_copies_are_listed_once_when_asked_for(twins):
+    every = "/api/v1/search?level=study"
+    assert twins.get(every).json["total"] == 2
+    once = twins.get(f"{every}&collapse=true").json
+    assert [hit["id"] for hit in once["hits"]] == ["a:1"]
+    assert (once["total"], once["query"]["collapse"]) == (1, True)
+    asked = {"level": "study", "collapse": True}
+    assert twins.post("/api/v1/search", json=asked).json["hits"] == once["hits"]
+    assert twins.get(f"{every}&collapse=perhaps").status_code == 400
+    assert twins.post("/api/v1/search", json={"collapse": "true"}).status_code == 400
+    page = twins.get("/?level=study&collapse=true", headers=BROWSER).text
+    assert "show all copies" in page
+    assert "/records/b:2" not in page
+    assert "copies once" in twins.get("/?level=study", headers=BROWSER).text

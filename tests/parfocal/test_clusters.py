@@ -275,3 +275,46 @@ def test_a_mention_does_not_make_a_name(catalogue: Catalogue) -> None:
     catalogue.add([dataset("empiar:EMPIAR-1001", key_values=(KeyValue("see", "S-BIAD9"),))])
     answer = catalogue.search(parse_query("cluster:S-BIAD9"), ANONYMOUS)
     assert [hit.id for hit in answer.hits] == [ALONE.id]
+
+
+# ------------------------------------------------------------------ one of each cluster
+
+
+def listed(catalogue: Catalogue, text: str, viewer: Viewer = ANONYMOUS, **asked: Any) -> list[str]:
+    """Return all hits of a query page by page, each data set once; totals must agree."""
+    found: list[str] = []
+    query = parse_query(text, level="study", collapse=True, **asked)
+    while True:
+        page = catalogue.search(query, viewer)
+        found += [hit.id for hit in page.hits]
+        if page.next is None:
+            assert page.total == len(found) == catalogue.count(query, viewer)
+            return found
+        query = msgspec.structs.replace(query, after=page.next)
+
+
+@pytest.mark.parametrize("viewer", [ANONYMOUS, LAB])
+@pytest.mark.parametrize("asked", [{}, {"sort": "id"}, {"sort": "id", "size": 1}])
+def test_of_each_data_set_the_first_hit_is_listed(
+    catalogue: Catalogue, viewer: Viewer, asked: dict[str, Any]
+) -> None:
+    every = catalogue.search(parse_query("*", level="study", sort=asked.get("sort")), viewer)
+    first: dict[str, str] = {}
+    for hit in every.hits:
+        first.setdefault(hit.cluster, hit.id)
+    assert listed(catalogue, "*", viewer, **asked) == list(first.values())
+    assert len(first) == 2
+
+
+def test_the_copy_that_matches_is_listed(catalogue: Catalogue) -> None:
+    assert listed(catalogue, "source:bia") == [BIA.id, ALONE.id]
+    assert listed(catalogue, "source:gide") == [CRATE.id]
+    assert len(listed(catalogue, "source:(gide OR bia)")) == 2
+    assert listed(catalogue, "source:lab") == []
+    assert listed(catalogue, "source:lab", LAB) == [PRIVATE.id]
+    assert listed(catalogue, "nothing like it") == []
+
+
+def test_other_levels_list_everything(catalogue: Catalogue) -> None:
+    query = parse_query("*", level="image", collapse=True)
+    assert catalogue.search(query, ANONYMOUS).total == len(PICTURES)
