@@ -13,7 +13,7 @@ from parfocal.values import Change
 
 _CHANGES_A_COMMIT = 50_000
 _CHANGES_A_READ = 2000
-_MOST_REMEMBERED = 20_000
+_MOST_REMEMBERED = 5000
 
 
 class Ancestors:
