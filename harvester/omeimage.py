@@ -9,7 +9,7 @@ from harvester.facts import ImageFacts, number, quantity, size
 from harvester.tiff_facts import day
 from parfocal.model import Channel, Objective, Person, Position, Quantity
 
-_STAGE_UNIT = "reference frame"
+STAGE_UNIT = "reference frame"
 
 
 def read_person(element: Element) -> Person:
@@ -36,13 +36,17 @@ def read_image(
         title=text_of(element, "Name"),
         description=text_of(element, "Description"),
         date=_date(element),
-        instrument=_microscope(element, instruments),
-        objective=_objective(element, instruments),
+        instrument=read_microscope(reference(element, "InstrumentRef"), instruments),
+        objective=find_objective(
+            reference(element, "ObjectiveSettings", "ObjectiveRef"),
+            reference(element, "InstrumentRef"),
+            instruments,
+        ),
         position=_position(element, pixels),
         channels=_channels(element, pixels),
         roi_count=rois,
     )
-    return (facts if pixels is None else facts.or_else(_sizes(pixels, warnings))), warnings
+    return (facts if pixels is None else facts.or_else(read_sizes(pixels, warnings))), warnings
 
 
 def _date(element: Element) -> str:
@@ -65,7 +69,8 @@ def _measure(element: Element, name: str, unit: str, *, positive: bool = True) -
     return quantity(text_of(element, name), given, positive=positive)
 
 
-def _sizes(pixels: Element, warnings: list[str]) -> ImageFacts:
+def read_sizes(pixels: Element, warnings: list[str]) -> ImageFacts:
+    """Read the sizes of a Pixels element, and add what cannot be one to the warnings."""
     sizes: dict[str, int | None] = {}
     for axis in "XYZCT":
         text = text_of(pixels, f"Size{axis}")
@@ -89,10 +94,13 @@ def _sizes(pixels: Element, warnings: list[str]) -> ImageFacts:
 
 def _channels(element: Element, pixels: Element | None) -> tuple[Channel, ...]:
     modern = pixels.findall("{*}Channel") if pixels is not None else []
-    return tuple(_channel(channel) for channel in modern or element.findall("{*}LogicalChannel"))
+    return tuple(
+        read_channel(channel) for channel in modern or element.findall("{*}LogicalChannel")
+    )
 
 
-def _channel(channel: Element) -> Channel:
+def read_channel(channel: Element) -> Channel:
+    """Read a Channel, or a LogicalChannel of older schemas."""
     nanometres = "nm"
     return Channel(
         name=text_of(channel, "Name"),
@@ -114,12 +122,9 @@ def _colour(text: str) -> str:
     return f"{(int(value) & 0xFFFFFFFF) >> 8:06X}"
 
 
-def _instrument(element: Element, instruments: Mapping[str, Element]) -> Element | None:
-    return instruments.get(reference(element, "InstrumentRef"))
-
-
-def _microscope(element: Element, instruments: Mapping[str, Element]) -> str:
-    instrument = _instrument(element, instruments)
+def read_microscope(name: str, instruments: Mapping[str, Element]) -> str:
+    """Return the microscope of the instrument of an ID."""
+    instrument = instruments.get(name)
     microscope = child(instrument, "Microscope") if instrument is not None else None
     if microscope is None:
         return ""
@@ -127,10 +132,9 @@ def _microscope(element: Element, instruments: Mapping[str, Element]) -> str:
     return " ".join(filter(None, words)) or text_of(microscope, "Type")
 
 
-def _objective(element: Element, instruments: Mapping[str, Element]) -> Objective | None:
-    """The objective that the settings name, or the only one of the instrument."""
-    wanted = reference(element, "ObjectiveSettings", "ObjectiveRef")
-    instrument = _instrument(element, instruments)
+def find_objective(wanted: str, name: str, instruments: Mapping[str, Element]) -> Objective | None:
+    """Return the objective of an ID; when none is ``wanted``, the only one of an instrument."""
+    instrument = instruments.get(name)
     own = instrument.findall("{*}Objective") if instrument is not None else []
     every = [o for i in instruments.values() for o in i.findall("{*}Objective")] if wanted else own
     chosen = [o for o in every if o.get("ID") == wanted] if wanted else own
@@ -163,5 +167,5 @@ def _position(element: Element, pixels: Element | None) -> Position | None:
 
 
 def _place(element: Element, *names: str) -> Position | None:
-    values = [_measure(element, name, _STAGE_UNIT, positive=False) for name in names]
+    values = [_measure(element, name, STAGE_UNIT, positive=False) for name in names]
     return Position(*values) if any(values) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,17 @@ from msgspec import Struct
 
 from harvester.elements import Element, name_of, reference
 from harvester.facts import ImageFacts
-from harvester.omeimage import read_image, read_person
+from harvester.omeimage import find_objective, read_image, read_microscope, read_person
+from harvester.omemodern import Draft, ModernImages, local
 from harvester.plates import Plate, Screen, read_plate, read_screen
 from harvester.structured import Annotations
 from parfocal.errors import SourceMalformed
-from parfocal.model import KeyValue, Person
+from parfocal.model import KeyValue, Objective, Person
 
 MAX_XML = 64 * 1024 * 1024
 MAX_VALIDATED = 2 * 1024 * 1024
 """ome-types reads about a thousand images a second; larger documents are not validated."""
-_ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_ILLEGAL = bytes({*range(32)} - {9, 10, 13})
 _DECLARED = re.compile(rb"<\?xml[^>]*encoding")
 _FILE_NAME = re.compile(rb"""\bFileName\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _METADATA_FILE = re.compile(
@@ -36,6 +38,8 @@ _METADATA_FILE = re.compile(
 )
 _SPACE = re.compile(r"\{http[^}]*\}")
 _TOP = ("Image", "Instrument", "Experimenter", "Plate", "Screen", "StructuredAnnotations", "ROI")
+_FEW_PLANES = 100
+_SAMPLE = 32 * 1024
 _BULK = ("TiffData", "Plane", "BinData")
 
 
@@ -72,7 +76,7 @@ def _clean(xml: bytes) -> bytes:
     """Drop what XML forbids; read what is not UTF-8 and says nothing else as Latin-1."""
     if xml[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return xml
-    xml = _ILLEGAL.sub(b"", xml).lstrip()
+    xml = xml.translate(None, _ILLEGAL).lstrip()
     if _DECLARED.match(xml[:200]):
         return xml
     try:
@@ -82,29 +86,55 @@ def _clean(xml: bytes) -> bytes:
     return xml
 
 
+Found = tuple[str, Element | None, Draft | None, tuple[str, ...]]
+"""ID of an image; its element, or what was read of it; the IDs of its annotations."""
+
+
 class _Reading:
     """What has been read of a document so far."""
 
     def __init__(self) -> None:
-        self.images: list[Element] = []
+        self.images: list[Found] = []
         self.instruments: dict[str, Element] = {}
         self.people: dict[str, Person] = {}
         self.plates: list[Plate] = []
         self.screens: list[Screen] = []
         self.annotations = Annotations()
         self.rois = 0
+        self._modern = ModernImages()
+        self._annotated: list[str] = []
 
     def take(self, element: Element) -> None:
         """Read one element that ended."""
-        name, parent = name_of(element), element.getparent()
-        if name in _BULK:
+        name = local(element.tag)
+        if name == "AnnotationRef":
+            self._refer(element)
+        elif name in _BULK:
             _forget(element)
-        elif parent is not None and parent.getparent() is None:
-            self._take_top(name, element)
+        else:
+            parent = element.getparent()
+            if parent is not None and parent.getparent() is None:
+                self._take_top(name, element)
+
+    def _refer(self, element: Element) -> None:
+        """Note an annotation that something has; images keep which are theirs."""
+        name = element.get("ID", "")
+        top = None
+        for above in element.iterancestors():
+            if above.getparent() is not None:
+                top = above
+        if top is not None and local(top.tag) == "Image":
+            self._annotated.append(name)
+        self.annotations.refer((name,))
 
     def _take_top(self, name: str, element: Element) -> None:
         if name == "Image":
-            self.images.append(element)
+            annotated, self._annotated = tuple(self._annotated), []
+            draft = self._modern.read(element)
+            kept = element if draft is None else None
+            self.images.append((element.get("ID", ""), kept, draft, annotated))
+            if kept is None:
+                element.clear()
         elif name == "Instrument":
             self.instruments[element.get("ID", "")] = element
         elif name == "Experimenter":
@@ -135,12 +165,23 @@ def _forget(element: Element) -> None:
         parent.remove(before)
 
 
+def _is_bulky(xml: bytes) -> bool:
+    """Whether there are so many planes to an image that they must be forgotten while reading."""
+    for part in (1, 2, 3):
+        sample = xml[len(xml) * part // 4 :][:_SAMPLE]
+        planes = sample.count(b"Plane") + sample.count(b"TiffData")
+        if planes > _FEW_PLANES * max(1, sample.count(b"Pixels ")) or b"BinData" in sample:
+            return True
+    return False
+
+
 def _parse(xml: bytes) -> tuple[_Reading, Element]:
     reading = _Reading()
+    wanted = (*_TOP, "AnnotationRef", *(_BULK if _is_bulky(xml) else ()))
     context = etree.iterparse(
         io.BytesIO(xml),
         events=("end",),
-        tag=tuple(f"{{*}}{name}" for name in (*_TOP, *_BULK)),
+        tag=tuple(f"{{*}}{name}" for name in wanted),
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -154,6 +195,17 @@ def _parse(xml: bytes) -> tuple[_Reading, Element]:
     if root is None or name_of(root) != "OME":
         raise SourceMalformed("not OME-XML: the outermost element is not OME")
     return reading, root
+
+
+def _parse_leniently(xml: bytes) -> tuple[_Reading, Element]:
+    """Parse as it is; what is not XML once more when it is rid of what XML forbids."""
+    try:
+        return _parse(xml)
+    except (etree.XMLSyntaxError, LookupError, ValueError):
+        cleaned = _clean(xml)
+        if cleaned == xml:
+            raise
+        return _parse(cleaned)
 
 
 def _check_prolog(xml: bytes) -> None:
@@ -170,7 +222,7 @@ def read_document(xml: bytes) -> OmeDocument:
     """Read an OME-XML document; SourceMalformed names the line of what is no XML."""
     _check_prolog(xml)
     try:
-        reading, root = _parse(_clean(xml))
+        reading, root = _parse_leniently(xml)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         place = f"line {line}, column {column}"
@@ -182,15 +234,14 @@ def read_document(xml: bytes) -> OmeDocument:
 
 def _document(reading: _Reading, root: Element) -> OmeDocument:
     found: dict[str, None] = {}
-    for element in root.iter("{*}AnnotationRef"):
-        reading.annotations.refer((element.get("ID", ""),))
     plates = tuple(_plate(reading, plate) for plate in reading.plates)
     screens = tuple((s, (*s.pairs, *_annotated(reading, s.annotations))) for s in reading.screens)
     images = []
-    for element in reading.images:
-        facts, said = _image(reading, root, element)
+    finishing = _Finishing(reading, root.get("UUID", "").removeprefix("urn:uuid:"))
+    for image in reading.images:
+        facts, said = finishing.image(image)
         found.update(dict.fromkeys(said))
-        images.append((element.get("ID", ""), facts))
+        images.append((image[0], facts))
     return OmeDocument(
         images=tuple(images),
         plates=plates,
@@ -215,21 +266,52 @@ def _plate(reading: _Reading, plate: Plate) -> OmePlate:
     return OmePlate(plate, (*barcode, *_annotated(reading, plate.annotations)), wells)
 
 
-def _image(reading: _Reading, root: Element, element: Element) -> tuple[ImageFacts, list[str]]:
-    facts, said = read_image(element, reading.instruments)
-    wanted = [found.get("ID", "") for found in element.iter("{*}AnnotationRef")]
-    pairs = reading.annotations.pairs(wanted)
-    alone = len(reading.images) == 1
-    if alone:
-        pairs = (*pairs, *reading.annotations.loose())
-    person = reading.people.get(reference(element, "ExperimenterRef"))
-    return msgspec.structs.replace(
-        facts,
-        uuid=root.get("UUID", "").removeprefix("urn:uuid:"),
-        key_values=pairs,
-        creators=(person,) if person and person.name else (),
-        roi_count=facts.roi_count or (reading.rois if alone else 0),
-    ), said
+class _Finishing:
+    """Adds to images what stands elsewhere in the document."""
+
+    def __init__(self, reading: _Reading, uuid: str) -> None:
+        self._reading = reading
+        self._uuid = uuid
+        self._alone = len(reading.images) == 1
+        self._optics: dict[tuple[str, str], tuple[str, Objective | None]] = {}
+
+    def image(self, found: Found) -> tuple[ImageFacts, Iterable[str]]:
+        """Return the facts of an image, and warnings."""
+        _, element, draft, annotated = found
+        if draft is None:
+            facts, warnings = read_image(element, self._reading.instruments)
+            person = reference(element, "ExperimenterRef")
+            microscope, objective = facts.instrument, facts.objective
+        else:
+            facts, warnings, person = draft.facts, list(draft.warnings), draft.person
+            microscope, objective = self._told(draft.instrument, draft.objective)
+        return msgspec.structs.replace(
+            facts,
+            instrument=microscope,
+            objective=objective,
+            uuid=self._uuid,
+            key_values=self._pairs(annotated),
+            creators=self._creators(person),
+            roi_count=facts.roi_count or (self._reading.rois if self._alone else 0),
+        ), warnings
+
+    def _pairs(self, annotated: tuple[str, ...]) -> tuple[KeyValue, ...]:
+        pairs = self._reading.annotations.pairs(annotated) if annotated else ()
+        return (*pairs, *self._reading.annotations.loose()) if self._alone else pairs
+
+    def _creators(self, person: str) -> tuple[Person, ...]:
+        found = self._reading.people.get(person) if person else None
+        return (found,) if found and found.name else ()
+
+    def _told(self, instrument: str, objective: str) -> tuple[str, Objective | None]:
+        known = self._optics.get((instrument, objective))
+        if known is None:
+            instruments = self._reading.instruments
+            known = self._optics[instrument, objective] = (
+                read_microscope(instrument, instruments),
+                find_objective(objective, instrument, instruments),
+            )
+        return known
 
 
 def validate(xml: bytes) -> str:
