@@ -10,6 +10,7 @@ import click
 from ontology.evaluate_cli import evaluate_command
 from ontology.learning_cli import learn_command
 from ontology.load import read
+from ontology.review_cli import decide_command, review_command
 from ontology.terms import SqliteTermStore, open_terms
 from parfocal.bars import bars
 from parfocal.config import Settings
@@ -28,6 +29,8 @@ def ontology() -> None:
 
 ontology.add_command(evaluate_command)
 ontology.add_command(learn_command)
+ontology.add_command(review_command)
+ontology.add_command(decide_command)
 
 
 @ontology.command()

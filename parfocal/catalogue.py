@@ -27,6 +27,7 @@ from parfocal.lock import of_projections
 from parfocal.model import Image, Record, Viewer
 from parfocal.projecting import Ancestors, project
 from parfocal.query import All, FacetRequest, FieldIn, Match, Page, Query, Sort, Terms
+from parfocal.review import Proposer, Proposers
 from parfocal.sameness import Sameness, twins_for
 from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
@@ -125,6 +126,12 @@ class Catalogue:
             registry.load("annotators", name)(self.knowledge)
             for name in registry.names("annotators")
         )
+
+    @cached_property
+    def proposer(self) -> Proposer:
+        """All installed proposers as one."""
+        names = registry.names("proposers")
+        return Proposers(registry.load("proposers", name)(self.knowledge) for name in names)
 
     @cached_property
     def knowledge(self) -> Knowledge:

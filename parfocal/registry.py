@@ -11,6 +11,7 @@ Group = Literal[
     "sources",
     "terms",
     "annotators",
+    "proposers",
     "search",
     "graph",
     "formats",
