@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -341,3 +342,12 @@ def test_copies_are_listed_once_when_asked_for(twins):
     assert "show all copies" in page
     assert "/records/b:2" not in page
     assert "copies once" in twins.get("/?level=study", headers=BROWSER).text
+
+
+def test_the_page_of_a_record_leads_to_all_that_its_copies_hold(twins):
+    page = twins.get("/records/a:1", headers=BROWSER).text
+    address = re.search(r'href="(/\?filter=cluster[^"]+)"', page)
+    assert address
+    found = twins.get(html.unescape(address[1]) + "&level=study", headers=BROWSER)
+    assert found.status_code == 200
+    assert "/records/b:2" in found.text
