@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from parfocal.errors import SourceMalformed
 
 MAX_ENTRY = 1_000_000
+_WITHIN_ZARR = re.compile(r"(.*?\.zarr)/.", re.I | re.DOTALL)
 _BETWEEN = " \t\r\n,"
 
 
@@ -22,6 +24,19 @@ def read_list(name: str, chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     if name.lower().endswith((".tsv", ".txt", ".csv")):
         return _table(chunks, "," if name.lower().endswith(".csv") else "\t")
     return _array(chunks)
+
+
+def stores_once(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield a Zarr store once, in place of all the files within it; other entries as they are."""
+    seen: set[str] = set()
+    for entry in entries:
+        path = entry.get("path")
+        match = _WITHIN_ZARR.match(path) if isinstance(path, str) else None
+        if match is None:
+            yield entry
+        elif match[1] not in seen:
+            seen.add(match[1])
+            yield {**entry, "path": match[1], "type": "directory", "size": None}
 
 
 def _array(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from harvester.answers import Answer
 from harvester.http import Http
 from harvester.pagetab import read_submission, text_of
-from harvester.pagetab_files import read_list
+from harvester.pagetab_files import read_list, stores_once
 from harvester.rembi import described_in, parts_of
 from harvester.setbacks import Setbacks
 from harvester.sources.biostudies_items import (
@@ -273,12 +273,18 @@ def _set_aside(name: str, whole: IO[bytes], most: int | None, lines: IO[bytes]) 
         raise SourceMalformed("is a web page, no file list", where=name)
     kind = ".json" if start == b"[" else name
     whole.seek(0)
-    for entry in islice(read_list(kind, iter(lambda: whole.read(_CHUNK), b"")), most):
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for entry in islice(read_list(kind, iter(lambda: whole.read(_CHUNK), b"")), most):
+            count += 1
+            yield entry
+
+    for entry in stores_once(counted()):
         lines.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
         suffix = _suffix(text_of(entry.get("path")))
         suffix = suffix if suffix in suffixes or len(suffixes) < MAX_SUFFIXES else "..."
         suffixes[suffix] = suffixes.get(suffix, 0) + 1
-        count += 1
     return ListFacts(name, count, suffixes)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harvester.json_pairs import pairs_of
 from harvester.pagetab import read_submission
-from harvester.pagetab_files import read_list
+from harvester.pagetab_files import read_list, stores_once
 from harvester.rembi import parts_of
 from harvester.sources.biostudies import BioStudies
 from harvester.sources.biostudies_items import FilesItem, PartItem, StudyItem, raw
@@ -81,6 +81,19 @@ def test_tables_as_file_lists() -> None:
     assert list(read_list("f.tsv", [table[:9], table[9:]])) == [
         {"path": "a b.tif", "attributes": [{"name": "Gene", "value": "x"}], "type": "file"},
         {"path": "/c.tif", "attributes": [], "type": "file"},
+    ]
+
+
+def test_files_within_a_zarr_store_stand_for_it() -> None:
+    paths = ["a.tif", "x/b.ome.zarr/.zattrs", "x/b.ome.zarr/0/1.2", "d.zarr", "c.zarr/0"]
+    entries = [{"path": path, "size": 3} for path in paths] + [{"path": None}, {}]
+    assert [entry.get("path") for entry in stores_once(entries)] == [
+        "a.tif",
+        "x/b.ome.zarr",
+        "d.zarr",
+        "c.zarr",
+        None,
+        None,
     ]
 
 
