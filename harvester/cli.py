@@ -22,7 +22,7 @@ from parfocal.harvesting import rebuild_records
 from parfocal.model import Viewer
 from parfocal.pipeline import Wanted
 from parfocal.preview import Difference, catalogue_for_preview, preview
-from parfocal.printing import duration, print_json, print_table
+from parfocal.printing import duration, print_json, print_table, say
 from parfocal.rebuilding import How
 from parfocal.values import REBUILDS, RunReport
 
@@ -92,12 +92,12 @@ def _watched(
     with Catalogue.open(settings) as catalogue, closing(Watch(catalogue, names)) as watch:
         with bars() as show:
             told = _told(harvest_sources(catalogue, names, wanted=wanted, progress=show), as_json)
-        click.echo("watching; Ctrl-C ends it", err=True)
+        say("watching; Ctrl-C ends it", err=True)
         try:
             for report in watch.reports(silent):
                 _told([report], as_json)
         except KeyboardInterrupt:
-            click.echo("no longer watching", err=True)
+            say("no longer watching", err=True)
     return told
 
 
@@ -130,15 +130,15 @@ def _exit_code(reports: list[RunReport]) -> int:
 def _print_report(report: RunReport) -> None:
     counts = report.counts
     what = f" ({report.scope})" if report.scope in REBUILDS else ""
-    click.echo(
+    say(
         f"{report.source}{what}: {counts.new:,} new, {counts.changed:,} changed,"
         f" {counts.unchanged:,} unchanged, {counts.tombstoned:,} tombstoned;"
         f" {report.problems:,} problems, {report.warnings:,} warnings"
     )
     if report.message:
-        click.echo(f"  {report.message}")
+        say(f"  {report.message}")
     if report.problems or report.warnings:
-        click.echo(f"  see: parfocal sources show {report.source} --problems")
+        say(f"  see: parfocal sources show {report.source} --problems")
 
 
 # ------------------------------------------------------------------ what would change
@@ -162,7 +162,7 @@ def _preview(
     if as_json:
         print_json(answers)
     else:
-        click.echo("nothing was written")
+        say("nothing was written")
     return reports
 
 
@@ -179,14 +179,14 @@ def _as_json(report: RunReport, differences: Iterable[Difference]) -> dict[str, 
 
 def _print_difference(difference: Difference) -> None:
     title = " ".join(difference.title.split())[:_LONGEST_VALUE]
-    click.echo(f"{_SIGNS[difference.kind]} {difference.id}  {title}")
+    say(f"{_SIGNS[difference.kind]} {difference.id}  {title}")
     for change in difference.fields:
         before, after = change.before, change.after
         if isinstance(before, list | tuple) and isinstance(after, list | tuple):
             gone = [one for one in before if one not in after]
             come = [one for one in after if one not in before]
             before, after = (gone, come) if gone or come else (before, after)
-        click.echo(f"    {change.field}: {_short(before)} -> {_short(after)}")
+        say(f"    {change.field}: {_short(before)} -> {_short(after)}")
 
 
 def _short(value: Any) -> str:
@@ -302,10 +302,10 @@ def show(settings: Settings, name: str, problems: bool, as_json: bool) -> None:
     elif problems:
         for problem in found:
             place = f", {problem.place}" if problem.place else ""
-            click.echo(f"{problem.severity}: {problem.item}{place}: {problem.reason}")
+            say(f"{problem.severity}: {problem.item}{place}: {problem.reason}")
             if problem.hint:
-                click.echo(f"  hint: {problem.hint}")
-        click.echo(f"{len(found):,} in all")
+                say(f"  hint: {problem.hint}")
+        say(f"{len(found):,} in all")
     else:
         _print_runs(runs)
 
@@ -330,4 +330,4 @@ def _print_runs(runs: Iterable[RunReport]) -> None:
     print_table((*headers.split(","), "problems", "warnings"), rows)
     for run in runs:
         if run.message:
-            click.echo(f"run {run.run}: {run.message}")
+            say(f"run {run.run}: {run.message}")

@@ -9,7 +9,7 @@ import click
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.model import Evidence, Viewer
-from parfocal.printing import print_json
+from parfocal.printing import print_json, say
 from parfocal.sameness import Pair, Sameness
 
 
@@ -31,16 +31,16 @@ def same(
         print_json(found)
     else:
         _print(found.proposals if proposals else found.merges)
-        click.echo(_summary(found))
+        say(_summary(found))
 
 
 def _print(pairs: Iterable[Pair]) -> None:
     for pair in pairs:
-        click.echo(f"{pair.one}  {pair.other}")
+        say(f"{pair.one}  {pair.other}")
         for evidence in pair.evidence:
-            click.echo(f"    {_told(evidence)}")
+            say(f"    {_told(evidence)}")
         if pair.against:
-            click.echo(f"    against it: {pair.against}")
+            say(f"    against it: {pair.against}")
 
 
 def _told(evidence: Evidence) -> str:

@@ -17,7 +17,7 @@ from parfocal.errors import ConfigError, QueryInvalid
 from parfocal.followers import rebuild
 from parfocal.identifiers import parse_record_id
 from parfocal.model import Viewer
-from parfocal.printing import print_json, print_table
+from parfocal.printing import print_json, print_table, say
 from parfocal.query_text import parse_query
 from parfocal.query_values import MAX_SIZE
 from parfocal.shapes import search_answer
@@ -99,7 +99,7 @@ def search(settings: Settings, /, text: str, **options: Any) -> None:
     with Catalogue.open(settings, read_only=True) as catalogue:
         if options["only_count"]:
             count = catalogue.count(query, viewer)
-            print_json({"total": count}) if options["as_json"] else click.echo(count)
+            print_json({"total": count}) if options["as_json"] else say(count)
         elif options["form"] or options["everything"]:
             _stream(
                 catalogue.stream(query, viewer),
@@ -163,22 +163,20 @@ def _line(hit: Hit) -> str:
 def _print_answer(answer: SearchAnswer) -> None:
     for expansion in answer.expansions:
         below = f" and {expansion.narrower:,} narrower terms" if expansion.narrower else ""
-        click.echo(f"{expansion.text!r} understood as {expansion.label} ({expansion.term}){below}")
+        say(f"{expansion.text!r} understood as {expansion.label} ({expansion.term}){below}")
     levels = ", ".join(f"{_LEVELS[name]} {count:,}" for name, count in answer.levels.items())
-    click.echo(f"{answer.total:,} hits ({levels})")
+    say(f"{answer.total:,} hits ({levels})")
     for hit in answer.hits:
-        click.echo(_line(hit))
+        say(_line(hit))
         for reason in hit.reasons:
             meaning = f" = {reason.label} ({reason.term})" if reason.term else ""
             where = reason.field or reason.key
-            click.echo(
-                f"    {reason.how}: {reason.text[:80]}{meaning}{f' in {where}' if where else ''}"
-            )
+            say(f"    {reason.how}: {reason.text[:80]}{meaning}{f' in {where}' if where else ''}")
     for field, values in answer.facets.items():
-        click.echo()
+        say()
         print_table((field, "", "records"), [(v.value, v.label, v.count) for v in values])
     if answer.next:
-        click.echo(f"\nmore: --after {answer.next}")
+        say(f"\nmore: --after {answer.next}")
 
 
 @click.command()
@@ -266,4 +264,4 @@ def reindex(settings: Settings, part: str, as_json: bool) -> None:
     if as_json:
         print_json({"rebuilt": list(parts), "revision": revision})
     else:
-        click.echo(f"rebuilt {' and '.join(parts)} at revision {revision:,}")
+        say(f"rebuilt {' and '.join(parts)} at revision {revision:,}")

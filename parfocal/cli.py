@@ -15,6 +15,7 @@ import click
 
 from parfocal import __version__, config, registry
 from parfocal.errors import ConfigError, ParfocalError, PluginMissing
+from parfocal.printing import say
 
 _EXAMPLE = """\
 # Settings of parfocal; every one is described in docs/configuration.md.
@@ -133,9 +134,9 @@ def config_show(settings: config.Settings, as_json: bool) -> None:
 
 
 def _print_error(error: ParfocalError) -> None:
-    click.echo(f"parfocal: {error}", err=True)
+    say(f"parfocal: {error}", err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        say(f"  hint: {error.hint}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

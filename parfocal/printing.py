@@ -8,6 +8,24 @@ from typing import Any
 import click
 import msgspec
 
+# Codes that move the cursor, set colours or change a terminal; harvested texts may hold them.
+_CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])
+_CONTROL |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+def visible(text: str) -> str:
+    r"""Return a text without what a terminal would obey.
+
+    >>> visible("red \x1b[31malert\u202e")
+    'red [31malert'
+    """
+    return text.translate(_CONTROL)
+
+
+def say(text: object = "", *, err: bool = False) -> None:
+    """Print a text that may hold words from elsewhere."""
+    click.echo(visible(str(text)), err=err)
+
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
@@ -26,11 +44,11 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
         )
-        click.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def _text(cell: object) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else " ".join(str(cell).split())
+    return f"{cell:,}" if isinstance(cell, int) else visible(" ".join(str(cell).split()))
 
 
 def duration(seconds: float) -> str:
