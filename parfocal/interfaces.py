@@ -193,22 +193,6 @@ class RecordStore(NameStore, RawStore, Protocol):
     Sync, one writer.
     """
 
-    def digest(self, source: str, key: str) -> bytes | None:
-        """Return the digest of a raw item kept under the source's present fingerprint, or None."""
-        ...
-
-    def stamp(self, source: str, key: str) -> str:
-        """Return the stamp of a raw item kept under the source's present fingerprint, or ""."""
-        ...
-
-    def mark(self, source: str) -> str:
-        """Return what the last complete walk under the present fingerprint left, or ""."""
-        ...
-
-    def fingerprint(self, source: str) -> str:
-        """Return the fingerprint under which the source's raw items were normalised, or ""."""
-        ...
-
     def begin(
         self, source: str, *, fingerprint: str = "", full: bool = False, scope: str = ""
     ) -> tuple[int, str | None]:

@@ -13,7 +13,23 @@ if TYPE_CHECKING:
 
 
 class RawStore(Protocol):
-    """Raw items as they are kept, rebuilding records of them, and trying runs."""
+    """What is known of raw items, rebuilding records of them, and trying runs."""
+
+    def digest(self, source: str, key: str) -> bytes | None:
+        """Return the digest of a raw item kept under the source's present fingerprint, or None."""
+        ...
+
+    def stamp(self, source: str, key: str) -> str:
+        """Return the stamp of a raw item kept under the source's present fingerprint, or ""."""
+        ...
+
+    def mark(self, source: str) -> str:
+        """Return what the last complete walk under the present fingerprint left, or ""."""
+        ...
+
+    def fingerprint(self, source: str) -> str:
+        """Return the fingerprint under which the source's raw items were normalised, or ""."""
+        ...
 
     def begin_rebuild(self, source: str, scope: str, fingerprint: str) -> tuple[int, int]:
         """Start to rebuild, or take a killed rebuild up again: its run, the last number done.
