@@ -9,11 +9,11 @@ import click
 
 from harvester.schedule import Schedule
 from parfocal.config import Settings
-from parfocal.printing import print_json, print_table
+from parfocal.printing import print_json, print_table, say
 
 
 def _say(line: str) -> None:
-    click.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {' '.join(line.split())}", err=True)
+    say(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {' '.join(line.split())}", err=True)
 
 
 @click.command()
