@@ -43,6 +43,9 @@ class OmeroOptions(HttpOptions):
         le=3650,
         description="Days after which a walk asks for everything again; 0: never.",
     )
+    unreachable: int = Field(
+        0, ge=0, description="Images that may lie in nothing that the user can list."
+    )
     page_size: int = Field(200, ge=2, le=500, description="Objects asked for at once.")
     groups: dict[str, tuple[str, ...]] = Field(
         {}, description="Groups here that see what a group of OMERO owns; else its own name."

@@ -84,7 +84,10 @@ class Looker:
     def __init__(
         self, server: Server, annotations: Annotations, walk: Walk, *, everything: bool
     ) -> None:
-        """Make one; ``everything`` asks for details also of what seems unchanged."""
+        """Make one; ``everything`` asks for details also of what seems unchanged.
+
+        ``over`` are the lists whose end was seen, or that cannot be read on.
+        """
         self._server = server
         self.annotations = annotations
         self._walk = walk
@@ -93,6 +96,7 @@ class Looker:
         self._rois: dict[int, asyncio.Task[int]] = {}
         self.parents: dict[str, tuple[str, ...]] = {}
         self.skipped: set[str] = set()
+        self.over: set[tuple[int, int]] = set()
         self._new: set[str] = set()
 
     async def look(self, scope: Scope, offset: int, known: IdSet | None = None) -> Looked:
@@ -107,18 +111,25 @@ class Looker:
             ids = tuple(one.id for one in listed)
             fresh = listed[1:] if offset else listed
             new = [one for one in fresh if known is None or one.id not in known]
+            if offset + len(ids) >= page.meta.total or not ids:
+                self.over.add((scope.phase, scope.id))
             found = await self._found(scope, new)
             return Looked(scope, offset, ids, page.meta.total, found)
         except SourceRefused as error:
             if scope.phase <= 4 or "answered 404" not in error.message:
                 raise
-            return Looked(scope, offset, problem=_problem(scope, error))
+            return self._unread(scope, offset, error)
         except SourceMalformed as error:
-            return Looked(scope, offset, problem=_problem(scope, error))
+            return self._unread(scope, offset, error)
         except SourceUnavailable as error:
             if not await self._server.is_alive():
                 raise
-            return Looked(scope, offset, problem=_problem(scope, error))
+            return self._unread(scope, offset, error)
+
+    def _unread(self, scope: Scope, offset: int, error: SourceError) -> Looked:
+        """Return a page that cannot be read; no further pages of its list are begun."""
+        self.over.add((scope.phase, scope.id))
+        return Looked(scope, offset, problem=_problem(scope, error))
 
     async def _page(self, scope: Scope, offset: int) -> Page:
         params = [

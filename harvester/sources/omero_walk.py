@@ -112,17 +112,23 @@ class OmeroWalk:
                 await self._server.renew()
                 self._place, self._seen, _ = read_cursor(self._sure)
                 self._waiting = None
+                self._looker.over.clear()
         async for problem in self._compare():
             yield problem
 
     async def _compare(self) -> AsyncIterator[Problem]:
         """Compare the images met with the server's own count of all that the user may see."""
         after = await self._server.count(self._server.address("images"))
-        hidden = min(self._server.images, after) - len(self._seen)
-        if hidden > 0 and not self._looker.skipped:
-            reason = f"{hidden} images of the server lie in nothing that was walked"
-            for scope in ("dataset", "plate", "orphaned"):
-                yield Problem(scope, reason, hint="nothing below is taken for gone")
+        missed = min(self._server.images, after) - len(self._seen)
+        if missed <= 0 or self._looker.skipped:
+            return
+        reason = f"{missed} images of the server lie in nothing that was walked"
+        if missed <= self._server.options.unreachable:
+            yield Problem(self._server.web, reason, severity="warning")
+            return
+        hint = "nothing below is taken for gone; if that is right, set unreachable of the source"
+        for scope in ("dataset", "plate", "orphaned"):
+            yield Problem(scope, reason, hint=hint)
 
     async def _phases(self) -> AsyncIterator[Fetched]:
         for phase in range(max(self._place.phase, PROJECTS), ORPHANS + 1):
@@ -226,6 +232,8 @@ class OmeroWalk:
             start = _Run(scope, self._place).expected
             for offset in self._offsets(start, scope.count):
                 yield _Task(scope, offset)
+                if (scope.phase, scope.id) in self._looker.over:
+                    break
 
     def _offsets(self, start: int, count: int) -> Iterator[int]:
         """Yield where pages begin that go on from ``start``; at least one."""
@@ -257,9 +265,12 @@ class OmeroWalk:
         async for one in self._release(run):
             yield one
         if looked.problem is not None:
+            if not run.broken:
+                yield looked.problem
             run.broken = True
-            yield looked.problem
             return
+        if run.whole and not looked.ids and looked.total == run.total:
+            return  # a page that was foreseen, and is not there
         run.add(looked)
         for found in looked.found:
             if await self._belongs_elsewhere(run, found.id):

@@ -25,7 +25,7 @@ from parfocal.model import Channel, Dataset, Image, Position, Quantity, Record
 from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest, state
-from parfocal.testing.loopback import Asked, Given, Loopback, given_json, serve
+from parfocal.testing.loopback import Asked, Fault, Given, Loopback, given_json, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
 from parfocal.values import Problem, RawItem
 from tests.fakes.omero import FakeOmero, Thing, small_world
@@ -554,3 +554,49 @@ def test_presets_make_sources(preset: str) -> None:
     more = {"url": "https://omero.example.org/"} if preset == "omero" else {}
     source = make_source(SourceSettings(name="a", preset=preset, **more))
     assert isinstance(source, Omero)
+
+
+def test_data_set_that_claims_too_much_is_not_walked_for_ever(omero: FakeOmero) -> None:
+    cells = first(omero, "dataset", "Cells")
+    normal = omero._count
+    omero._count = lambda t: 10**12 if t is cells else normal(t)  # type: ignore[method-assign]
+    with serve(omero) as server:
+        found = fetch_all(source_at(server))
+        asked = len(server.asked)
+    problems = [(one.item, one.reason) for one in found if isinstance(one, Problem)]
+    assert problems == [(f"dataset/{cells.id}", "7 of 1000000000000 objects can be seen")]
+    assert asked < 100
+
+
+def test_data_set_that_cannot_be_read_is_one_problem(omero: FakeOmero) -> None:
+    cells = first(omero, "dataset", "Cells")
+    for number in range(30):
+        omero.image(f"more {number}.tif", cells)
+    with serve(omero) as server:
+        path = f"/m/datasets/{cells.id}/images/"
+        server.faults.append(Fault("500", path=path, times=10**6))
+        found = fetch_all(source_at(server))
+        refused = sum(1 for one in server.asked if one.path.endswith(path))
+    problems = [one for one in found if isinstance(one, Problem)]
+    assert {one.item for one in problems} == {f"dataset/{cells.id}", "dataset", "plate", "orphaned"}
+    assert refused <= 2 * (FAST["retries"] + 1)
+    assert any(item.key.startswith("orphaned/") for item in raw_items(found))
+
+
+def test_images_that_lie_in_nothing_are_kept_unless_the_operator_knows_them(
+    omero: FakeOmero,
+) -> None:
+    normal = omero._visible
+
+    def hiding(kind: str, inside: object, asked: Asked, user: int) -> list[Thing]:
+        found = normal(kind, inside, asked, user)  # type: ignore[arg-type]
+        return [] if asked.one("orphaned") == "true" else found
+
+    with serve(omero) as server:
+        store = SqliteStore()
+        harvest(store, "omero", source_at(server))
+        omero._visible = hiding  # type: ignore[method-assign]
+        kept = harvest(store, "omero", source_at(server))
+        known = harvest(store, "omero", source_at(server, unreachable=1))
+    assert (kept.counts.tombstoned, kept.problems) == (0, 3)
+    assert (known.counts.tombstoned, known.problems, known.warnings) == (1, 0, 1)
