@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -112,10 +112,15 @@ def _with_sources(settings: Settings) -> Settings:
 def _told(reports: Iterable[RunReport], as_json: bool) -> list[RunReport]:
     """Print reports as they come, or all as JSON; return them."""
     told = []
-    for report in reports:
-        told.append(report)
-        if not as_json:
-            _print_report(report)
+    try:
+        for report in reports:
+            told.append(report)
+            if not as_json:
+                _print_report(report)
+    finally:
+        # Whatever breaks this off, the runs must end before the catalogue closes.
+        if isinstance(reports, Generator):
+            reports.close()
     if as_json:
         print_json(told)
     return told
