@@ -29,6 +29,7 @@ from parfocal.interfaces import Walk
 
 _CHUNK = 128 * 1024
 _LONGEST_REFUSAL = 64 * 1024
+_MOST_COOKIES = 100
 # Headers that may go to a host that the operator did not name.
 _HARMLESS = frozenset(
     {"accept", "accept-language", "if-none-match", "if-modified-since", "range", "content-type"}
@@ -85,7 +86,7 @@ class Connection:
 
     async def open(self) -> None:
         """Make ready; raise ConfigError when the own certificates cannot be read."""
-        tls = _tls(self._options.ca_file)
+        tls = _tls_of(self._options.ca_file)
         self._connector = aiohttp.TCPConnector(resolver=self._guard, limit=0, ssl=tls)
         self.cookies = aiohttp.CookieJar(unsafe=True)
         self._session = self._client(self.cookies)
@@ -141,6 +142,8 @@ class Connection:
             request.method, url, data=request.body, headers=headers, allow_redirects=False
         ) as response:
             content = await self._read(response, request, url)
+        if len(self.cookies) > _MOST_COOKIES:
+            self.cookies.clear()
         return Answer(response.status, str(url), _kept(response.headers), content)
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request, url: URL) -> bytes:
@@ -210,8 +213,16 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _tls_of(ca_file: Path | None) -> ssl.SSLContext:
+    """What verifies servers; a file of certificates is read again when it has changed."""
+    try:
+        return _tls(ca_file, ca_file.stat().st_mtime_ns if ca_file else 0)
+    except OSError as error:
+        raise ConfigError("cannot be read", where=f"ca_file {ca_file}") from error
+
+
 @functools.lru_cache(maxsize=8)
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
+def _tls(ca_file: Path | None, changed: int) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file is not None:
         try:
