@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -50,6 +51,7 @@ class Catalogue:
         self._drawing: dict[str, bool] = {}
         self._folder: TemporaryDirectory[str] | None = None
         self.projections = of_projections(settings.data_dir)
+        self.annotating = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings, *, read_only: bool = False) -> Catalogue:

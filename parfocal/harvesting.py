@@ -117,6 +117,7 @@ def _harvest_of(
         catalogue.annotators,
         groups=source.access,
         progress=lambda items, records: progress(source.name, items, total, records),
+        turn=catalogue.annotating,
     )
     fingerprint = catalogue.fingerprint(source)
 
@@ -150,6 +151,7 @@ def _rebuild_of(
         claimants=("parfocal", *registry.names("annotators")),
         allow_shrink=allow_shrink,
         progress=lambda items, records: progress(source.name, items, total, records),
+        turn=catalogue.annotating,
     )
 
 

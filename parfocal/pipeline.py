@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -119,6 +120,7 @@ class Remembered:
         self.mark = ""
         self.requests = 0
         self.received = 0
+        self._told = (0, 0)
 
     def begin(self, cursor: str) -> None:
         """Begin a walk after a cursor."""
@@ -139,10 +141,9 @@ class Remembered:
         self.received += size
 
     def taken(self) -> tuple[int, int]:
-        """Return requests and bytes since the last call."""
-        counted = self.requests, self.received
-        self.requests = self.received = 0
-        return counted
+        """Return requests and bytes since the last call, which may come from another thread."""
+        before, self._told = self._told, (self.requests, self.received)
+        return self._told[0] - before[0], self._told[1] - before[1]
 
 
 class Wanted(Struct, frozen=True):
@@ -218,7 +219,8 @@ class Harvest:
     """One run over one source, committed in batches; a killed run resumes at its last commit.
 
     What is fetched is understood and committed in a worker's thread, while the source goes on:
-    at most one portion waits there and one is being gathered.
+    at most one portion waits there and one is being gathered. ``turn`` is held while an item is
+    normalised: annotators that several harvests share need not be safe among threads.
     """
 
     def __init__(
@@ -230,9 +232,11 @@ class Harvest:
         *,
         groups: Sequence[str] = (),
         progress: Progress | None = None,
+        turn: threading.Lock | None = None,
     ) -> None:
         self._store = store
         self._name = name
+        self._turn = turn or threading.Lock()
         self._source = source
         self._annotators = annotators
         self._groups = groups
@@ -342,7 +346,8 @@ class Harvest:
         elif self._store.digest(self._name, got.key) == got.digest:
             portion.unchanged.append(Unchanged(got.key, stamp=got.stamp))
         else:
-            normalised = normalise(self._source, got, self._annotators, self._groups)
+            with self._turn:
+                normalised = normalise(self._source, got, self._annotators, self._groups)
             portion.records += len(normalised.records)
             portion.items.append(normalised)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -40,6 +41,7 @@ class Rebuild(Struct, frozen=True):
     claimants: tuple[str, ...] = ("parfocal",)
     allow_shrink: bool = False
     progress: Progress | None = None
+    turn: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     async def run(self, worker: Executor) -> RunReport:
         """Rebuild everything, portion by portion in the worker's threads."""
@@ -69,7 +71,8 @@ class Rebuild(Struct, frozen=True):
                 forgotten += 1
                 records += self._claimed_anew(kept.number)
             else:
-                found = normalise(self.source, kept.item, self.annotators, self.groups)
+                with self.turn:
+                    found = normalise(self.source, kept.item, self.annotators, self.groups)
                 items.append((kept.number, found))
                 made += len(found.records)
             if made + len(records) >= _RECORDS_A_BATCH:
@@ -90,7 +93,8 @@ class Rebuild(Struct, frozen=True):
         own = tuple(c for c in record.annotations if not c.by.startswith(self.claimants))
         if len(own) < len(record.annotations):
             record = msgspec.structs.replace(record, annotations=own)
-        return annotated(record, self.annotators)
+        with self.turn:
+            return annotated(record, self.annotators)
 
     def _finish(self, run: int, left: int) -> RunReport:
         message = ""

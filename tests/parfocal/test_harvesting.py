@@ -412,3 +412,20 @@ def test_without_raw_items_another_access_asks_the_archive(open_catalogue):
         list(harvest(catalogue))
     with open_catalogue(archive, a={"raw": "none", "access": ["lab"]}) as catalogue:
         assert [(run.scope, run.counts.changed) for run in harvest(catalogue)] == [("", 3)]
+
+
+def test_annotators_are_asked_by_one_source_at_a_time(open_catalogue):
+    inside, most = [], []
+
+    class Watched:
+        def annotate(self, record):
+            inside.append(record.id)
+            threading.Event().wait(0.001)
+            most.append(len(inside))
+            inside.remove(record.id)
+            return record.annotations
+
+    with open_catalogue(*(Archive(name, keys(40)) for name in "abc")) as catalogue:
+        catalogue.__dict__["annotators"] = (Watched(),)
+        assert len(list(harvest(catalogue))) == 3
+    assert most == [1] * 120
