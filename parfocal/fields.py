@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from parfocal.errors import QueryInvalid
 from parfocal.model import Dataset, Image, Quantity, Record
+from parfocal.units import read_unit
 
 FieldType = Literal["term", "keyword", "number", "length", "date"]
 """term: ontology terms and texts; keyword: exact text, case ignored.
@@ -310,7 +311,7 @@ def micrometres(value: float, unit: str) -> float | None:
     >>> micrometres(200, "nm")
     0.2
     """
-    factor = _MICROMETRES.get(unit.strip().lower())
+    factor = _MICROMETRES.get(unit.strip().lower()) or read_unit(unit)[1]
     return None if factor is None else round(value * factor, 9)
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.units import micrometres, quantity
-from parfocal.fields import micrometres as searchable
+from harvester.units import quantity
+from parfocal.fields import micrometres
 from parfocal.model import Quantity
 
 
@@ -45,24 +45,25 @@ def test_quantities(value: object, unit: str, expected: Quantity | None) -> None
     ("value", "unit", "expected"),
     [
         (200, "nm", 0.2),
-        ("1 inch", "", 25400.0),
+        (1, "inch", 25400.0),
+        (2, "furlong", 2 * 201168402.337),
         (1, "MILLIMETER", 1000.0),
         (1, "pt", 25400 / 72),
         (1, "s", None),
         (1, "pixel", None),
         (1, "m**9999999", None),
-        ("", "", None),
+        (1, "", None),
     ],
 )
-def test_lengths(value: object, unit: str, expected: float | None) -> None:
-    assert micrometres(value, unit) == (None if expected is None else pytest.approx(expected))
+def test_lengths_become_micrometres(value: float, unit: str, expected: float | None) -> None:
+    assert micrometres(value, unit) == (expected and pytest.approx(expected))
 
 
 @pytest.mark.parametrize("unit", ["ANGSTROM", "NANOMETER", "micron", "MILLIMETER", "inch", "pm"])
-def test_search_knows_the_symbols_of_common_lengths(unit: str) -> None:
+def test_a_symbol_means_what_was_written(unit: str) -> None:
     read = quantity(2, unit)
     assert read is not None
-    assert searchable(read.value, read.unit) == pytest.approx(micrometres(2, unit))
+    assert micrometres(read.value, read.unit) == pytest.approx(micrometres(2, unit))
 
 
 @given(st.one_of(st.text(max_size=40), st.floats(), st.integers()), st.text(max_size=40))

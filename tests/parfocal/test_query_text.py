@@ -212,7 +212,7 @@ def test_positions_point_into_the_text() -> None:
         ("size_x:>=big", "big", "no number", "1024"),
         ("size_x:*0", "*0", "no number", "1024"),
         ("date:2019-13", "2019-13", "no date", "2019"),
-        ("pixel_size_x:<2parsec", "2parsec", "no length", "0.2um"),
+        ("pixel_size_x:<2seconds", "2seconds", "no length", "0.2um"),
         ("organism:>=mouse", None, "no order", "organism:"),
         ("date:[2019 2021]", "[", "range", "[2019 TO 2021]"),
         ("date:[* TO *]", None, "no end", "*"),

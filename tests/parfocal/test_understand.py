@@ -283,7 +283,7 @@ def test_several_numbers():
         ("size_x", "is", ("5um",)),
         ("size_x", "contains", ("5",)),
         ("size_x", "is", ("9", "5")),
-        ("pixel_size_x", "<=", ("0.2 parsec",)),
+        ("pixel_size_x", "<=", ("0.2 seconds",)),
         ("date", "is", ("yesterday",)),
         ("date", "is", ("2019-13",)),
         ("date", ">=", ("2019-02-40",)),
