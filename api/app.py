@@ -18,6 +18,7 @@ from api import (
     pages,
     problems,
     records,
+    review,
     search,
     signin,
     sources,
@@ -35,6 +36,8 @@ MAX_BODY = 4 * 1024 * 1024
 MAX_ADDRESS = 16_000
 BLUEPRINTS = (
     search.blueprint,
+    review.blueprint,
+    review.pages,
     facets.blueprint,
     sources.blueprint,
     health.blueprint,

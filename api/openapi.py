@@ -101,6 +101,25 @@ def _tree() -> dict[str, Any]:
     return {"get": _operation("facetTree", "A facet's terms as a tree.", answer, *given)}
 
 
+def _review() -> dict[str, Any]:
+    field = _parameter("field", "Only texts of this field.", TEXT)
+    size = _parameter("size", "How many.", {"type": "integer", "minimum": 1, "maximum": 100})
+    after = _parameter("after", "Token of the next page, from the answer before.", TEXT)
+    texts = _answer("Texts without a term, with candidates.", _json("OpenTexts"))
+    decisions = _answer("All decisions, in order.", _json("Decisions"))
+    body = {"required": True, "content": _json("Decision")}
+    made = _answer("The decision, or how many were taken back.", _json("Decided"))
+    return {
+        "/api/v1/review": {
+            "get": _operation("review", "Texts that wait for a curator.", texts, field, size, after)
+        },
+        "/api/v1/review/decisions": {
+            "get": _operation("decisions", "What curators decided.", decisions),
+            "post": _operation("decide", "Decide on a text.", made, requestBody=body),
+        },
+    }
+
+
 def _sparql() -> dict[str, Any]:
     form = _parameter("format", "Overrides the Accept header.", {"enum": list(MEDIA_TYPES)})
     answer = _answer("The answer.", {kind: {"schema": TEXT} for kind in _SPARQL_TYPES})
@@ -157,6 +176,7 @@ def _paths() -> dict[str, Any]:
     return {
         "/api/v1/search": _search(),
         "/api/v1/facets/{name}": _tree(),
+        **_review(),
         "/api/v1/suggest": {
             "get": _operation(
                 "suggest",

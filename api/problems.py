@@ -37,6 +37,13 @@ class FormExpired(ParfocalError):
     code = "form-expired"
 
 
+class CuratorsOnly(ParfocalError):
+    """Only viewers whom the settings call curators may do that."""
+
+    status = 403
+    code = "curators-only"
+
+
 class NotAcceptable(ParfocalError):
     """None of the asked media types can be given."""
 

@@ -179,6 +179,32 @@ def _answers(components: dict[str, Schema]) -> dict[str, Schema]:
     }
 
 
+def _review() -> dict[str, Schema]:
+    candidate = {"term": TEXT, "label": TEXT, "method": TEXT, "score": {"type": "number"}}
+    text = {"field": TEXT, "text": TEXT, "records": COUNT, "studies": COUNT, "keys": many(TEXT)}
+    mapping = {name: TEXT for name in ("text", "field", "label", "author", "date", "comment")}
+    kinds = {"enum": ["accept", "reject", "no-term", "undo"]}
+    return {
+        "Candidate": table(candidate),
+        "OpenText": table({**text, "candidates": many(ref("Candidate"))}),
+        "OpenTexts": table({"total": COUNT, "texts": many(ref("OpenText")), "next": MAYBE_TEXT}),
+        "Mapping": table(
+            {
+                **mapping,
+                "term": MAYBE_TEXT,
+                "negated": {"type": "boolean"},
+                "confidence": {"type": "number"},
+                "justification": TEXT,
+            }
+        ),
+        "Decisions": table({"decisions": many(ref("Mapping"))}),
+        "Decision": table(
+            {"field": TEXT, "text": TEXT, "decision": kinds, "term": TEXT}, ("term",)
+        ),
+        "Decided": table({"decided": ref("Mapping"), "undone": COUNT}, ("decided", "undone")),
+    }
+
+
 def _health() -> Schema:
     state = {"enum": ["ok", "behind", "unavailable"]}
     return table({name: state for name in ("status", "store", "index", "graph")})
@@ -241,4 +267,4 @@ def components() -> dict[str, Schema]:
         found[name]["properties"]["iri"] = {**TEXT, "description": "Address of the record."}
         found[name]["required"] = [*found[name]["required"], "iri"]
     found["Record"] = {"oneOf": [ref("Dataset"), ref("Image")]}
-    return {**found, **_answers(found), **_rest(found)}
+    return {**found, **_answers(found), **_review(), **_rest(found)}

@@ -31,7 +31,10 @@ class Door:
     def __init__(self, viewers: Sequence[ViewerSettings], secret: bytes) -> None:
         self._secret = secret
         self._viewers = tuple(
-            (self._digest(v.token.get_secret_value()), Viewer(frozenset(v.groups), v.name))
+            (
+                self._digest(v.token.get_secret_value()),
+                Viewer(frozenset(v.groups), v.name, v.curator),
+            )
             for v in viewers
         )
         self._sessions = URLSafeTimedSerializer(secret, salt="session")

@@ -34,7 +34,7 @@ def review_command(
     with Catalogue.open(settings, read_only=True) as catalogue:
         decided = review.read_decisions(path)
         viewer = Viewer(frozenset(groups))
-        found = review.open_texts(catalogue.store, viewer, decided, field=wanted)
+        found = review.undecided(review.open_texts(catalogue.store, viewer), decided, wanted)
         shown = [
             replace(one, candidates=catalogue.proposer.propose(one.field, one.text))
             for one in found[:limit]

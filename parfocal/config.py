@@ -130,6 +130,7 @@ class ViewerSettings(_Table):
     name: str = Field(min_length=1, description="Name shown on the page.")
     token: SecretStr = Field(description="Secret that proves who it is; at least 8 characters.")
     groups: tuple[str, ...] = Field(description="Groups whose records this viewer may see.")
+    curator: bool = Field(False, description="Whether this viewer may decide on texts at /review.")
 
     @field_validator("token")
     @classmethod

@@ -191,10 +191,11 @@ class Provenance(Part, frozen=True):
 
 
 class Viewer(Struct, frozen=True):
-    """Somebody who reads: anonymous unless groups are given."""
+    """Somebody who reads: anonymous unless groups are given; a curator may decide on texts."""
 
     groups: frozenset[str] = frozenset()
     name: str = ""
+    curator: bool = False
 
 
 ANONYMOUS = Viewer()

@@ -85,23 +85,26 @@ class _Tally:
 # ------------------------------------------------------------------ what is open
 
 
-def open_texts(
-    store: RecordStore, viewer: Viewer, decided: Sequence[Mapping] = (), *, field: str = ""
+def undecided(
+    found: Iterable[OpenText], decided: Sequence[Mapping], field: str = ""
 ) -> list[OpenText]:
-    """Return texts without a believed term that the viewer may see, the most frequent first.
-
-    What was decided to be no term, or is accepted and waits for the next run, is left out.
-    """
+    """Leave out what was decided to be no term, or was accepted and waits for the next run."""
     done = {(one.field, fold(one.text)) for one in decided if not one.negated}
+    return [
+        one
+        for one in found
+        if (not field or one.field == field)
+        and done.isdisjoint(((one.field, fold(one.text)), ("", fold(one.text))))
+    ]
+
+
+def open_texts(store: RecordStore, viewer: Viewer) -> list[OpenText]:
+    """Return texts without a believed term that the viewer may see, the most frequent first."""
     tallies: dict[tuple[str, str], _Tally] = {}
     ancestors = Ancestors(store)
     for record in _visible(store, viewer):
         for name, key, text in _unexplained(record):
             place = name, text
-            if (field and name != field) or not done.isdisjoint(
-                ((name, fold(text)), ("", fold(text)))
-            ):
-                continue
             tally = tallies.get(place)
             if tally is None:
                 if len(tallies) >= _MOST_TEXTS:

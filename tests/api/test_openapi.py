@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-PAGES = {"/", "/about", "/sources", "/sign-in", "/sign-out", "/openapi.json"}
+PAGES = {"/", "/about", "/review", "/sources", "/sign-in", "/sign-out", "/openapi.json"}
 
 
 @pytest.fixture

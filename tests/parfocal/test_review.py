@@ -18,7 +18,7 @@ from parfocal.model import (
     Provenance,
     Viewer,
 )
-from parfocal.review import decide, open_texts, read_decisions, undo
+from parfocal.review import decide, open_texts, read_decisions, undecided, undo
 from parfocal.terms import MemoryTermStore
 from parfocal.testing.annotators import well
 from parfocal.testing.terms import TAXA, term
@@ -85,7 +85,7 @@ def test_decided_texts_are_done(catalogue, tmp_path):
     path = tmp_path / "decisions.tsv"
     decide(path, "no-term", "organism", "Martian", "", TERMS, "Ada")
     decide(path, "accept", "phenotype", "blob", "CMPO:1", TERMS, "Ada")
-    assert open_texts(catalogue.store, ANONYMOUS, read_decisions(path)) == []
+    assert undecided(open_texts(catalogue.store, ANONYMOUS), read_decisions(path)) == []
 
 
 def test_decisions_replace_each_other_and_are_undone(tmp_path):
