@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, field_validator, model_validator
 from yarl import URL
@@ -48,6 +48,11 @@ class S3Options(HttpOptions):
     secret_key: Secret | None = Field(None, description="Where the secret key is kept.")
     session_token: Secret | None = Field(
         None, description="Where the session token of temporary keys is kept."
+    )
+    engine: Literal["http", "obstore"] = Field(
+        "http",
+        description="What asks for objects: http checks every redirect and waits as it is told;"
+        " obstore is faster, for a service of your own.",
     )
     lists: tuple[str, ...] = Field(
         (), description="Files or addresses of lists of Zarr addresses: CSV, text or Parquet."

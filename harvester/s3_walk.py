@@ -179,6 +179,11 @@ class BucketWalk:
         """Say what a folder is; nothing below a Zarr group or array is listed."""
         path = key.removesuffix("/")
         named = path.endswith(".zarr")
+        if named and self._options.engine == "obstore":
+            # Asking for documents that may be missing costs less there than a list.
+            found = await self._groups.look(path)
+            if isinstance(found, Part | Wells):
+                return found
         page = await self._page(key, _SHORT_PAGE if named else 0)
         listed = {one.key[len(key) :]: one.etag for one in page.found}
         array, scene = ".zarray" in listed, False

@@ -175,9 +175,17 @@ def open_group(path: str, names: frozenset[str] | None = None) -> Reading[Opened
 
 
 def _add_images(
-    group: str, images: Sequence[str], into: dict[str, bytes], *, labels: bool = True
+    group: str,
+    images: Sequence[str],
+    into: dict[str, bytes],
+    *,
+    labels: bool = True,
+    more: Sequence[str] = (),
 ) -> Reading[None]:
-    """Read what belongs to images of a group: their documents, largest arrays, names of labels."""
+    """Read what belongs to images of a group: their documents, largest arrays, names of labels.
+
+    ``more`` are paths of other files of the group.
+    """
     newer = _is_newer(into)
     waiting = [image for image in images if not ngff.documents_of(into, image)]
     found = yield from _documents(group, [f"{image}/.zattrs" for image in waiting], into, newer)
@@ -190,7 +198,11 @@ def _add_images(
         places.append(_below(image, f"{level}/.zarray"))
         if labels:
             places.append(_below(image, "labels/.zattrs"))
-    yield from _documents(group, places, into, newer)
+    if newer:
+        names = [_below(place.rpartition("/")[0], "zarr.json") for place in places]
+        yield from _take(group, [*names, *more], [False] * (len(names) + len(more)), into)
+    else:
+        yield from _take(group, [*places, *more], [False] * (len(places) + len(more)), into)
 
 
 def _is_newer(documents: dict[str, bytes]) -> bool:
@@ -202,8 +214,8 @@ def read_image(opened: Opened) -> Reading[Group]:
     """Read an image group that lies alone."""
     documents = dict(opened.documents)
     labels = opened.may_have("labels/")
-    yield from _add_images(opened.path, ("",), documents, labels=labels)
-    yield from _add_crate(opened, documents)
+    more = (CRATE,) if opened.may_have(CRATE) else ()
+    yield from _add_images(opened.path, ("",), documents, labels=labels, more=more)
     return Group(opened.path, documents, ("",))
 
 

@@ -31,6 +31,7 @@ _EXTRA_OF_MODULE = {
     "rocrate": "publish",
     "datacite": "publish",
     "apscheduler": "schedule",
+    "obstore": "s3",
     "pyarrow": "s3",
     "h5py": "hdf5",
     "watchfiles": "watch",

@@ -438,3 +438,48 @@ def test_a_server_without_order_is_told_and_nothing_lost() -> None:
     found, records, _ = walked(bucket)
     assert len([r for r in records if isinstance(r, Image)]) == 5
     assert [(p.item, p.severity) for p in problems(found)] == [("s", "error")]
+
+
+# ------------------------------------------------------------------ obstore
+
+
+def test_obstore_reads_the_same() -> None:
+    bucket = FakeS3()
+    bucket.put_image("a/one.zarr")
+    bucket.put("a/one.zarr/labels/zarr.json", group(labels=["cells"]))
+    bucket.put_image("a/two words+ä.zarr")
+    bucket.put("a/bad.zarr/zarr.json", b"{")
+    put_plate(bucket, "a/plate.zarr")
+    careful, records, _ = walked(bucket)
+    fast, same, _ = walked(bucket, engine="obstore")
+    assert problems(fast) != []
+    assert [p.item for p in problems(fast)] == [p.item for p in problems(careful)]
+    assert [r.id for r in same] == [r.id for r in records]
+    assert [getattr(r, "labels", ()) for r in same] == [getattr(r, "labels", ()) for r in records]
+
+
+@pytest.mark.parametrize("kind", ["500", "429-retry-after", "reset", "truncated", "html"])
+def test_what_obstore_cannot_get_is_asked_for_with_care(kind: str) -> None:
+    bucket = FakeS3()
+    for number in range(4):
+        bucket.put_image(f"a/{number}.zarr")
+    with serve(bucket) as server:
+        server.faults.append(Fault(kind, path="2.zarr/0/zarr.json"))
+        source = source_of(server, engine="obstore")
+        found = fetch_all(source)
+        assert server.most_at_once <= FAST["concurrency"]
+    assert problems(found) == []
+    assert [r.size_x for r in normalise_all(source, found) if isinstance(r, Image)] == [32] * 4
+
+
+def test_obstore_is_not_led_to_other_hosts() -> None:
+    inner = FakeS3()
+    inner.put_image("a/secret.zarr")
+    with serve(inner) as closed:
+        place = closed.url.replace("127.0.0.1", "localhost") + "/images/a/secret.zarr/zarr.json"
+        bucket = FakeS3()
+        bucket.fails["a/one.zarr/zarr.json"] = Given(307, b"", headers=(("Location", place),))
+        bucket.put_image("a/one.zarr")
+        found, _, _ = walked(bucket, engine="obstore")
+        assert closed.asked == []
+    assert [p.item for p in problems(found)] == ["a/one.zarr"]
