@@ -40,6 +40,10 @@ class Busy(SourceUnavailable):
     """The server did not take the request, so that it can be repeated whatever it was."""
 
 
+class Failed(SourceUnavailable):
+    """The server is up, and fails at this request (500)."""
+
+
 class LeftAlone(SourceUnavailable):
     """The server wants no request for longer than we wait."""
 

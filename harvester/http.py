@@ -20,7 +20,7 @@ from yarl import URL
 
 from harvester.addresses import origin, parse_address, shown
 from harvester.answers import Answer, Garbled, check_whole
-from harvester.connection import Busy, Connection, Request, harmless
+from harvester.connection import Busy, Connection, Failed, Request, harmless
 from harvester.http_options import HttpOptions as HttpOptions
 from harvester.logins import Logins
 from harvester.patience import wait_asked
@@ -241,6 +241,8 @@ class Http:
                 where=where,
                 hint="check the credentials of the source and what they may read",
             )
+        if status == 500:
+            raise Failed("the server failed (answered 500)", where=where)
         if status in (408, 425) or (status >= 500 and status != 501):
             raise SourceUnavailable(f"the server failed (answered {status})", where=where)
         raise SourceRefused(f"the server answered {status}", where=where)

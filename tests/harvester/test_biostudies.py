@@ -292,7 +292,7 @@ def test_totals_that_are_never_reached_are_told(archive: FakeBioStudies, server:
 def test_many_failures_in_a_row_end_the_walk(archive: FakeBioStudies, server: Loopback) -> None:
     for number in range(20):
         archive.add(f"S-BIAD{number}")
-    server.faults.append(Fault("500", path="/studies/", times=10_000))
+    server.faults.append(Fault("502", path="/studies/", times=10_000))
     report = Harvest(SqliteStore(), "bia", source_of(server.url)).run()
     assert report.state == "failed"
     assert len(server.asked) < 60

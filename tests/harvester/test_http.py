@@ -628,8 +628,11 @@ def test_robots_are_respected_for_pages_only(server: Loopback, site: Site) -> No
 
 
 def test_own_authority_must_be_a_file_of_certificates(server: Loopback, tmp_path: Any) -> None:
-    with pytest.raises(ConfigError, match="cannot be read|certificates"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         ask(server, lambda http: http.get(server.url), ca_file=tmp_path / "missing.pem")
+    (tmp_path / "empty.pem").write_text("nothing")
+    with pytest.raises(ConfigError, match="certificates"):
+        ask(server, lambda http: http.get(server.url), ca_file=tmp_path / "empty.pem")
 
 
 def test_credentials_stay_when_the_operators_host_asks_for_tls() -> None:
