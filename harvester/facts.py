@@ -25,7 +25,7 @@ LARGEST_SIZE = 2**31 - 1
 """Largest number of pixels, planes or time points along one axis that is believed."""
 
 
-class ImageFacts(Struct, frozen=True, kw_only=True):
+class ImageFacts(Struct, frozen=True, kw_only=True, gc=False):
     """The technical part of an :class:`~parfocal.model.Image`, field by field."""
 
     title: str = ""

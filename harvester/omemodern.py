@@ -5,15 +5,17 @@ Images of a plate say nearly the same: sizes and channels are looked up by what 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harvester.elements import Element
 from harvester.facts import ImageFacts, quantity
 from harvester.omeimage import STAGE_UNIT, read_channel, read_sizes
 from harvester.tiff_facts import day
-from parfocal.model import Channel, Position, Quantity
+from parfocal.model import Position, Quantity
 
 _PLAIN = frozenset(
     (
@@ -21,22 +23,28 @@ _PLAIN = frozenset(
         *("MicrobeamManipulationRef", "AnnotationRef"),
     )
 )
-_IN_CHANNEL = frozenset(
-    (
-        *("LightPath", "LightSourceSettings", "DetectorSettings", "FilterSetRef"),
-        *("AnnotationRef", "OTFRef"),
-    )
-)
 _IN_PIXELS = frozenset(("BinData", "TiffData", "MetadataOnly", "AnnotationRef"))
 _MOST = 10_000
+_SINCE = 2010
+"""From this year's schema on a channel says everything by its attributes."""
+_YEAR = re.compile(r"\{[^}]*/OME/(\d{4})-\d\d\}")
 
-Written = tuple[tuple[str, str], ...]
+Written = tuple[str | None, ...]
+"""The attributes that count, in a fixed order."""
 
 
-class Draft(Struct, frozen=True):
-    """What an image says of itself; ids of its instrument and the rest, not yet looked up."""
+class Draft(Struct, frozen=True, gc=False):
+    """What an image says of itself; ids of its instrument and the rest, not yet looked up.
+
+    ``facts`` are those that it shares with others: sizes and channels.
+    """
 
     facts: ImageFacts
+    title: str = ""
+    description: str = ""
+    date: str = ""
+    position: Position | None = None
+    rois: int = 0
     instrument: str = ""
     objective: str = ""
     person: str = ""
@@ -68,34 +76,60 @@ def _position(element: Element, x: str, y: str, z: str) -> Position | None:
     return Position(*values) if any(values) else None
 
 
-def _written(element: Element) -> Written:
-    """The attributes of an element, without its ID."""
-    items = element.items()
-    if items and items[0][0] == "ID":
-        del items[0]
-    return tuple(items)
+def _pixels_written(pixels: Element) -> Written:
+    get = pixels.get
+    x, y, z, t = (
+        get("PhysicalSizeX"), get("PhysicalSizeY"), get("PhysicalSizeZ"), get("TimeIncrement"),
+    )  # fmt: skip
+    return (
+        get("SizeX"), get("SizeY"), get("SizeZ"), get("SizeC"), get("SizeT"), get("Type"),
+        get("DimensionOrder"), x, y, z, t,
+        x and get("PhysicalSizeXUnit"), y and get("PhysicalSizeYUnit"),
+        z and get("PhysicalSizeZUnit"), t and get("TimeIncrementUnit"),
+    )  # fmt: skip
+
+
+def _channel_written(channel: Element) -> Written:
+    get = channel.get
+    shone, seen = get("ExcitationWavelength"), get("EmissionWavelength")
+    return (
+        get("Name"), get("Fluor"), get("Color"), get("AcquisitionMode"), shone, seen,
+        shone and get("ExcitationWavelengthUnit"), seen and get("EmissionWavelengthUnit"),
+    )  # fmt: skip
+
+
+@lru_cache(64)
+def _is_modern(tag: str) -> bool:
+    match = _YEAR.match(tag)
+    return match is not None and int(match[1]) >= _SINCE
 
 
 class ModernImages:
     """Reads the images of one document."""
 
     def __init__(self) -> None:
-        self._sizes: dict[Written, tuple[ImageFacts, tuple[str, ...]]] = {}
-        self._channels: dict[Written, Channel] = {}
+        self._known: dict[tuple[Written, ...], tuple[ImageFacts, tuple[str, ...]]] = {}
 
     def read(self, image: Element) -> Draft | None:
         """Return what an image says; None when it says it in another way than is read here."""
+        if not _is_modern(image.tag):
+            return None
         pixels, label, rois = None, None, 0
-        found = {"Description": "", "AcquisitionDate": ""}
-        refs = {"InstrumentRef": "", "ObjectiveSettings": "", "ExperimenterRef": ""}
+        date = description = instrument = objective = person = ""
         for child in image:
             name = local(child.tag)
             if name == "Pixels" and pixels is None:
                 pixels = child
-            elif name in found:
-                found[name] = (child.text or "").strip()
-            elif name in refs:
-                refs[name] = child.get("ID", "")
+            elif name == "AcquisitionDate":
+                date = child.text or ""
+            elif name == "InstrumentRef":
+                instrument = child.get("ID", "")
+            elif name == "ObjectiveSettings":
+                objective = child.get("ID", "")
+            elif name == "Description":
+                description = child.text or ""
+            elif name == "ExperimenterRef":
+                person = child.get("ID", "")
             elif name == "StageLabel":
                 label = child
             elif name == "ROIRef":
@@ -105,36 +139,24 @@ class ModernImages:
         read = None if pixels is None else self._pixels(pixels)
         if read is None:
             return None
-        sizes, warnings, channels, position = read
+        facts, warnings, position = read
         if label is not None:
             position = _position(label, "X", "Y", "Z")
-        facts = _joined(sizes, image.get("Name", "").strip(), found, channels, position, rois)
         return Draft(
-            facts,
-            refs["InstrumentRef"],
-            refs["ObjectiveSettings"],
-            refs["ExperimenterRef"],
-            warnings,
-        )
+            facts, image.get("Name", "").strip(), description.strip(), _day(date.strip()), position,
+            rois, instrument, objective, person, warnings,
+        )  # fmt: skip
 
     def _pixels(
         self, pixels: Element
-    ) -> tuple[ImageFacts, tuple[str, ...], tuple[Channel, ...], Position | None] | None:
-        written = _written(pixels)
-        known = self._sizes.get(written)
-        if known is None:
-            if pixels.get("SizeX") is None or len(self._sizes) > _MOST:
-                return None
-            warnings: list[str] = []
-            known = self._sizes[written] = (read_sizes(pixels, warnings), tuple(warnings))
-        channels, position = [], None
+    ) -> tuple[ImageFacts, tuple[str, ...], Position | None] | None:
+        """Return what all images say whose sizes and channels are written so, and the position."""
+        channels: list[Written] = []
+        position = None
         for child in pixels:
             name = local(child.tag)
             if name == "Channel":
-                channel = self._channel(child)
-                if channel is None:
-                    return None
-                channels.append(channel)
+                channels.append(_channel_written(child))
             elif name == "Plane":
                 if len(child) and any(local(c.tag) != "AnnotationRef" for c in child):
                     return None
@@ -142,45 +164,17 @@ class ModernImages:
                 break
             elif name not in _IN_PIXELS:
                 return None
-        return *known, tuple(channels), position
-
-    def _channel(self, channel: Element) -> Channel | None:
-        for child in channel:
-            if local(child.tag) not in _IN_CHANNEL:
-                return None
-        written = _written(channel)
-        known = self._channels.get(written)
+        written = (_pixels_written(pixels), *channels)
+        known = self._known.get(written)
         if known is None:
-            if len(self._channels) > _MOST:
+            if pixels.get("SizeX") is None or len(self._known) > _MOST:
                 return None
-            known = self._channels[written] = read_channel(channel)
-        return known
+            known = self._known[written] = _read(pixels)
+        return *known, position
 
 
-def _joined(
-    sizes: ImageFacts,
-    title: str,
-    found: dict[str, str],
-    channels: tuple[Channel, ...],
-    position: Position | None,
-    rois: int,
-) -> ImageFacts:
-    return ImageFacts(
-        title=title,
-        description=found["Description"],
-        date=_day(found["AcquisitionDate"]),
-        size_x=sizes.size_x,
-        size_y=sizes.size_y,
-        size_z=sizes.size_z,
-        size_c=sizes.size_c,
-        size_t=sizes.size_t,
-        pixel_type=sizes.pixel_type,
-        dimension_order=sizes.dimension_order,
-        pixel_size_x=sizes.pixel_size_x,
-        pixel_size_y=sizes.pixel_size_y,
-        pixel_size_z=sizes.pixel_size_z,
-        time_increment=sizes.time_increment,
-        channels=channels,
-        position=position,
-        roi_count=rois,
-    )
+def _read(pixels: Element) -> tuple[ImageFacts, tuple[str, ...]]:
+    warnings: list[str] = []
+    sizes = read_sizes(pixels, warnings)
+    channels = map(read_channel, pixels.findall("{*}Channel"))
+    return replace(sizes, channels=tuple(channels)), tuple(warnings)

@@ -39,6 +39,7 @@ _METADATA_FILE = re.compile(
 _SPACE = re.compile(r"\{http[^}]*\}")
 _TOP = ("Image", "Instrument", "Experimenter", "Plate", "Screen", "StructuredAnnotations", "ROI")
 _FEW_PLANES = 100
+_SMALL = 8 * 1024 * 1024
 _SAMPLE = 32 * 1024
 _BULK = ("TiffData", "Plane", "BinData")
 
@@ -93,7 +94,9 @@ Found = tuple[str, Element | None, Draft | None, tuple[str, ...]]
 class _Reading:
     """What has been read of a document so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, frugal: bool) -> None:
+        """Begin; a ``frugal`` reading forgets images that it has read, which takes its time."""
+        self._frugal = frugal
         self.images: list[Found] = []
         self.instruments: dict[str, Element] = {}
         self.people: dict[str, Person] = {}
@@ -101,6 +104,7 @@ class _Reading:
         self.screens: list[Screen] = []
         self.annotations = Annotations()
         self.rois = 0
+        self.root: Element | None = None
         self._modern = ModernImages()
         self._annotated: list[str] = []
 
@@ -111,10 +115,8 @@ class _Reading:
             self._refer(element)
         elif name in _BULK:
             _forget(element)
-        else:
-            parent = element.getparent()
-            if parent is not None and parent.getparent() is None:
-                self._take_top(name, element)
+        elif element.getparent() is self.root:
+            self._take_top(name, element)
 
     def _refer(self, element: Element) -> None:
         """Note an annotation that something has; images keep which are theirs."""
@@ -133,7 +135,7 @@ class _Reading:
             draft = self._modern.read(element)
             kept = element if draft is None else None
             self.images.append((element.get("ID", ""), kept, draft, annotated))
-            if kept is None:
+            if kept is None and self._frugal:
                 element.clear()
         elif name == "Instrument":
             self.instruments[element.get("ID", "")] = element
@@ -176,7 +178,7 @@ def _is_bulky(xml: bytes) -> bool:
 
 
 def _parse(xml: bytes) -> tuple[_Reading, Element]:
-    reading = _Reading()
+    reading = _Reading(frugal=len(xml) > _SMALL)
     wanted = (*_TOP, "AnnotationRef", *(_BULK if _is_bulky(xml) else ()))
     context = etree.iterparse(
         io.BytesIO(xml),
@@ -190,6 +192,8 @@ def _parse(xml: bytes) -> tuple[_Reading, Element]:
         remove_pis=True,
     )
     for _, element in context:
+        if reading.root is None:
+            reading.root = element.getroottree().getroot()
         reading.take(element)
     root = context.root
     if root is None or name_of(root) != "OME":
@@ -273,27 +277,38 @@ class _Finishing:
         self._reading = reading
         self._uuid = uuid
         self._alone = len(reading.images) == 1
+        self._rois = reading.rois if self._alone else 0
         self._optics: dict[tuple[str, str], tuple[str, Objective | None]] = {}
 
     def image(self, found: Found) -> tuple[ImageFacts, Iterable[str]]:
         """Return the facts of an image, and warnings."""
         _, element, draft, annotated = found
-        if draft is None:
-            facts, warnings = read_image(element, self._reading.instruments)
-            person = reference(element, "ExperimenterRef")
-            microscope, objective = facts.instrument, facts.objective
-        else:
-            facts, warnings, person = draft.facts, list(draft.warnings), draft.person
-            microscope, objective = self._told(draft.instrument, draft.objective)
+        if draft is not None:
+            return self._drafted(draft, annotated), draft.warnings
+        facts, warnings = read_image(element, self._reading.instruments)
         return msgspec.structs.replace(
             facts,
+            uuid=self._uuid,
+            key_values=self._pairs(annotated),
+            creators=self._creators(reference(element, "ExperimenterRef")),
+            roi_count=facts.roi_count or self._rois,
+        ), warnings
+
+    def _drafted(self, draft: Draft, annotated: tuple[str, ...]) -> ImageFacts:
+        microscope, objective = self._told(draft.instrument, draft.objective)
+        return msgspec.structs.replace(
+            draft.facts,
+            title=draft.title,
+            description=draft.description,
+            date=draft.date,
+            position=draft.position,
             instrument=microscope,
             objective=objective,
             uuid=self._uuid,
             key_values=self._pairs(annotated),
-            creators=self._creators(person),
-            roi_count=facts.roi_count or (self._reading.rois if self._alone else 0),
-        ), warnings
+            creators=self._creators(draft.person),
+            roi_count=draft.rois or self._rois,
+        )
 
     def _pairs(self, annotated: tuple[str, ...]) -> tuple[KeyValue, ...]:
         pairs = self._reading.annotations.pairs(annotated) if annotated else ()

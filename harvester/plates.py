@@ -69,8 +69,7 @@ def _pairs(element: Element, *names: str) -> tuple[KeyValue, ...]:
 
 
 def _read_well(element: Element) -> Well:
-    samples = element.findall("{*}WellSample")
-    images = tuple(ref for sample in samples for ref in references(sample, "ImageRef"))
+    images = tuple(found.get("ID", "") for found in element.iter("{*}ImageRef"))
     return Well(
         name=well_name(_index(element, "Row"), _index(element, "Column")),
         images=images,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.omemodern import ModernImages
 from harvester.omexml import file_names, metadata_file, read_document, validate
 from harvester.structured import MAX_PAIRS
 from parfocal.errors import SourceMalformed
@@ -218,3 +219,59 @@ def test_every_document_of_the_corpus_is_read(corpus: Path) -> None:
         if validate(content):
             invalid.add(file.name)
     assert invalid == {"MMStack.ome.xml", "bad.ome.xml", "invalid_xml_annotation.ome.xml"}
+
+
+def _both_ways(xml: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[object, object]:
+    quick = read_document(xml)
+    with monkeypatch.context() as patched:
+        patched.setattr(ModernImages, "read", lambda *_: None)
+        return quick, read_document(xml)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "",
+        "<AcquisitionDate>2024-03-11T11:36:58</AcquisitionDate>"
+        "<Description> a &amp; b</Description>",
+        '<InstrumentRef ID="Instrument:0"/><ObjectiveSettings ID="Objective:0"/>',
+        '<StageLabel Name="s" X="1" XUnit="mm" Y="nan"/>',
+        '<ROIRef ID="ROI:0"/><ROIRef ID="ROI:1"/><AnnotationRef ID="Annotation:0"/>',
+        '<ExperimenterRef ID="Experimenter:0"/>',
+        "<Unknown/>",
+    ],
+)
+@pytest.mark.parametrize(
+    "space", [NEW, *(NEW.replace("2016-06", year) for year in ("2011-06", "2008-09"))]
+)
+def test_one_pass_says_the_same(inner: str, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = (
+        '<Experimenter ID="Experimenter:0" LastName="Example"/><StructuredAnnotations>'
+        '<MapAnnotation ID="Annotation:0"><Value><M K="k">v</M></Value></MapAnnotation>'
+        '<CommentAnnotation ID="Annotation:1"><Value>c</Value></CommentAnnotation>'
+        "</StructuredAnnotations>"
+    )
+    for body in (image(inner) + INSTRUMENT + rest, INSTRUMENT + image(inner) + image(inner) + rest):
+        quick, slow = _both_ways(ome(body, space), monkeypatch)
+        assert quick == slow
+
+
+@pytest.mark.corpus
+def test_one_pass_says_the_same_of_the_corpus(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = 0
+    for path in sorted((corpus / "ome").rglob("*.ome.xml")):
+        xml = path.read_bytes()
+        with contextlib.suppress(SourceMalformed):
+            quick, slow = _both_ways(xml, monkeypatch)
+            assert quick == slow, path
+            compared += 1
+    assert compared > 100
+
+
+def test_many_planes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = "".join(f'<Plane TheC="0" TheZ="0" TheT="{n}" PositionX="{n}"/>' for n in range(5000))
+    pixels = PIXELS.replace("<Plane", f"{planes}<Plane", 1)
+    quick, slow = _both_ways(ome(image(pixels=pixels)), monkeypatch)
+    assert quick == slow
