@@ -135,7 +135,8 @@ def _unexplained(record: Record) -> Iterator[tuple[str, str, str]]:
     said: dict[str, set[str]] = {}
     for claim in record.annotations:
         if claim.believed:
-            said.setdefault(claim.field, set()).add(fold(claim.text))
+            named = {fold(claim.text), fold(claim.label)} - {""}
+            said.setdefault(claim.field, set()).update(named)
     seen: set[tuple[str, str]] = set()
     for pair in record.key_values:
         field = field_of_key(pair.key)

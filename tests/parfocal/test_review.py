@@ -33,7 +33,9 @@ def study(name):
 
 
 def image(name, in_study, *pairs, said=(), access=()):
-    claims = [Annotation(f, text, Curie("CMPO:1"), "", "label", 0.9, "x") for f, text in said]
+    claims = [
+        Annotation(f, text, Curie("CMPO:1"), "the label", "label", 0.9, "x") for f, text in said
+    ]
     return Image(
         id=record_id("s", name),
         part_of=record_id("s", in_study),
@@ -51,6 +53,7 @@ RECORDS = (
     image("b", "one", ("Phenotype 2", "Blob"), ("Gene Symbol", "CDK1")),
     image("c", "two", ("Phenotype", "blob"), ("Phenotype", "round"), said=[("phenotype", "round")]),
     image("d", "two", ("Phenotype", "round; thing"), said=[("phenotype", "round")]),
+    image("f", "two", ("Phenotype Term Name", "The Label"), said=[("phenotype", "words")]),
     image("e", "two", ("Phenotype", "secret"), access=("lab",)),
 )
 
