@@ -25,7 +25,15 @@ from harvester.lab_kinds import kind_of
 from harvester.lab_places import Names, Places
 from harvester.lab_plates import PlateReader, PlateRest
 from harvester.lab_tree import DiskTree, Found, LabTree, Listing
-from harvester.zarr_tree import MARKS, Group, PlateGroup, read_group
+from harvester.ome_parts import ImageParts
+from harvester.zarr_tree import (
+    MARKS,
+    MAX_METADATA_XML,
+    METADATA,
+    Group,
+    PlateGroup,
+    read_group,
+)
 from parfocal.errors import SourceError, SourceUnavailable
 from parfocal.interfaces import Walk
 from parfocal.values import Problem, RawItem, Unchanged
@@ -236,13 +244,20 @@ class TreeWalk:
     ) -> Generator[Outcome]:
         """Yield what a zarr folder holds; one without OME metadata is like any folder."""
         folder = path.rpartition("/")[0]
-        empty, plate = True, ""
+        empty, plate, parts = True, "", ImageParts(b"")
         try:
             for found in read_group(tree, path):
                 empty = False
                 if isinstance(found, tuple):
                     yield Problem(found[0], found[1])
                     continue
+                if isinstance(found, PlateGroup):
+                    parts = ImageParts(tree.read(f"{path}/{METADATA}", MAX_METADATA_XML) or b"")
+                    if parts.problem:
+                        yield Problem(f"{path}/{METADATA}", parts.problem, severity="warning")
+                elif found.well:
+                    xml = parts.of(found.well, _field_number(found.path))
+                    found = msgspec.structs.replace(found, xml=xml)
                 identity = _group_identity(found)
                 yield from self._places.announce(folder, context, path, identity)
                 item = self._group(found, folder, context, identity, plate)
@@ -275,6 +290,12 @@ class TreeWalk:
         if isinstance(found, PlateGroup):
             return PlateItem(found, place, native, identity)
         return GroupItem(found, place, native, identity, plate)
+
+
+def _field_number(path: str) -> int:
+    """The number of an image within its well, which bioformats2raw takes for its path."""
+    last = path.rpartition("/")[2]
+    return int(last) if last.isdecimal() and len(last) < 6 else 0
 
 
 def _group_identity(found: Group | PlateGroup) -> str:

@@ -22,7 +22,7 @@ MAX_METADATA_XML = 64 * 1024 * 1024
 MAX_SERIES = 10_000
 MARKS = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
 CRATE = "ro-crate-metadata.json"
-_XML = "OME/METADATA.ome.xml"
+METADATA = "OME/METADATA.ome.xml"
 _SERIES_A_STEP = 16
 
 T = TypeVar("T")
@@ -297,7 +297,7 @@ def read_collection(opened: Opened) -> Reading[Group]:
     yield from _add_crate(opened, documents)
     xml: bytes | None = None
     if opened.may_have("OME/"):
-        (xml,) = yield Wanted((_below(opened.path, _XML),), MAX_METADATA_XML)
+        (xml,) = yield Wanted((_below(opened.path, METADATA),), MAX_METADATA_XML)
     return Group(opened.path, documents, tuple(series), xml=xml or b"")
 
 

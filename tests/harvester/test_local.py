@@ -365,3 +365,42 @@ def test_raw_items_hold_no_pixels(disk: Path) -> None:
     items = raw_items(fetch_all(local(disk)))
     assert max(len(item.content) for item in items) < 20_000
     assert all(msgspec.msgpack.decode(item.content)["type"] for item in items)
+
+
+def test_ome_xml_of_a_plate_is_merged_into_its_fields(tmp_path: Path) -> None:
+    generate(tmp_path)
+    folder = tmp_path / "lab" / "mitotic-arrest-screen" / "plate-1.ome.zarr" / "OME"
+    folder.mkdir()
+    wells = "".join(
+        f'<Well ID="Well:{n}" Row="{n // 3}" Column="{n % 3}"><WellSample ID="S:{n}" Index="{n}">'
+        f'<ImageRef ID="Image:{n}"/></WellSample></Well>'
+        for n in range(6)
+    )
+    images = "".join(
+        f'<Image ID="Image:{n}" Name="field {n}"><AcquisitionDate>2021-02-0{n + 1}T00:00:00'
+        f'</AcquisitionDate><InstrumentRef ID="Instrument:0"/><Pixels ID="Pixels:{n}" '
+        'DimensionOrder="XYCZT" Type="uint16" SizeX="9" SizeY="9" SizeZ="1" SizeC="1" SizeT="1"/>'
+        f'<AnnotationRef ID="Annotation:{n}"/></Image>'
+        for n in range(6)
+    )
+    annotations = "".join(
+        f'<CommentAnnotation ID="Annotation:{n}"><Value>note {n}</Value></CommentAnnotation>'
+        for n in range(6)
+    )
+    xml = (
+        f'<OME xmlns="{OME}"><Plate ID="Plate:0">{wells}</Plate><Instrument ID="Instrument:0">'
+        f'<Microscope Model="M1"/></Instrument>{images}'
+        f"<StructuredAnnotations>{annotations}</StructuredAnnotations></OME>"
+    )
+    (folder / "METADATA.ome.xml").write_text(xml)
+    records, problems = harvest(tmp_path / "lab")
+    assert problems == []
+    image = records["lab:mitotic-arrest-screen/plate-1.ome.zarr/B/2/0"]
+    assert isinstance(image, Image)
+    assert (image.well, image.date, image.instrument) == ("B02", "2021-02-05", "M1")
+    assert KeyValue("Comment", "note 4") in image.key_values
+    assert image.size_x != 9  # the array knows better
+    (folder / "METADATA.ome.xml").write_text("<OME")
+    records, problems = harvest(tmp_path / "lab")
+    assert "lab:mitotic-arrest-screen/plate-1.ome.zarr/B/2/0" in records
+    assert [p.severity for p in problems] == ["warning"]
