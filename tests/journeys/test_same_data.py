@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from harvester.sources.biostudies import BioStudies
+from harvester.sources.biostudies_items import StudyItem, raw
+from harvester.sources.ssbd import Ssbd
 from parfocal.catalogue import Catalogue
 from parfocal.cli import main
 from parfocal.config import load
-from parfocal.model import ANONYMOUS, Dataset
-from parfocal.sameness import Sameness
+from parfocal.identity import identity_of
+from parfocal.model import ANONYMOUS, Dataset, Record
+from parfocal.sameness import Sameness, compare
+from parfocal.testing.sources import fetch_all, normalise_all
+from parfocal.values import Problem
 
 pytestmark = pytest.mark.corpus
 
@@ -134,3 +140,50 @@ def test_the_command_names_pairs_and_proposals(
     assert told["merges"][0]["evidence"][0]["kind"] == "says so"
     run("--config", str(configured), "show", "gide:idr0001")
     assert json.loads(capsys.readouterr().out)["twins"][0]["record"] == "idr:idr0001-graml-sysgro"
+
+
+# ------------------------------------------------------------------ four archives at once
+
+
+@pytest.fixture(scope="module")
+def four(catalogue: Catalogue, corpus: Path) -> tuple[dict[str, Dataset], Sameness]:
+    """The same, with studies as BioStudies serves them and SSBD's own instances."""
+    records = [change.record for change in catalogue.store.records(limit=100_000)]
+    records += list(_of_biostudies(corpus))
+    instances = corpus / "api" / "ssbd" / "ontology" / "ssbd_instances.ttl.gz"
+    ssbd = Ssbd("ssbd", Ssbd.Options(path=instances))
+    records += normalise_all(ssbd, fetch_all(ssbd))
+    known = {r.id: r for r in records if isinstance(r, Dataset)}
+    return known, compare(one for record in known.values() if (one := identity_of(record)))
+
+
+def _of_biostudies(corpus: Path) -> Iterator[Record]:
+    source = BioStudies("bia", BioStudies.Options())
+    for path in sorted((corpus / "api" / "biostudies").glob("*/*_original.json")):
+        item = StudyItem("https://www.ebi.ac.uk/biostudies", path.parent.name, path.read_bytes())
+        found = source.normalise(raw(path.parent.name, item))
+        yield from (record for record in found if not isinstance(record, Problem))
+
+
+def test_more_archives_give_more_pairs_and_no_wrong_one(
+    four: tuple[dict[str, Dataset], Sameness],
+) -> None:
+    known, found = four
+    kinds = Counter(tuple(e.kind for e in pair.evidence) for pair in found.merges)
+    assert kinds == {("same accession",): 39, ("says so",): 3, ("reference",): 1}
+    assert ("bia:S-BIAD15", "gide:idr0067", "idr:idr0067-king-yeastmeiosis") in found.clusters
+    for pair in found.merges:
+        one, other = (known[id] for id in (pair.one, pair.other))
+        # SSBD's crate of this project has the project's name for a title.
+        assert one.title.strip(" .").casefold() == other.title.strip(" .").casefold() or (
+            pair.one == "gide:2-Kyoda-WormEmbryoRNAi"
+        )
+    assert len(found.proposals) == 24
+
+
+def test_a_reference_with_title_and_authors_is_one_data_set(
+    four: tuple[dict[str, Dataset], Sameness],
+) -> None:
+    """What BioStudies serves as S-BIAD599 are the files of idr0079, as its root path says."""
+    _, found = four
+    assert ("bia:S-BIAD599", "idr:idr0079-hartmann-lateralline") in found.clusters
