@@ -76,6 +76,8 @@ class Place(Struct, frozen=True, omit_defaults=True):
     size: int | None = None
     shifted: bool = False
     listed: tuple[int, ...] = ()
+    whole: bool = False
+    ended: bool = False
 
 
 _place = msgspec.json.Decoder(Place)
@@ -99,7 +101,20 @@ class OaiWalk:
         provider = await self._client.identify()
         since = provider.before(self._left.since)
         self._place = await self._start(provider, since)
-        whole = not since
+        if not self._place.ended:
+            async for found in self._everything(provider):
+                yield found
+        whole = self._place.whole
+        if not whole:
+            # One that is broken off here goes on here: what is said of the rest cannot be unsaid.
+            self._place = msgspec.structs.replace(self._place, ended=True)
+            yield Unchanged("", msgspec.json.encode(self._place).decode(), below=True)
+        if mark := _mark(self._place, self._left, whole):
+            yield mark
+
+    async def _everything(self, provider: Provider) -> AsyncIterator[Fetched]:
+        """Yield all lists; then ``whole`` says whether what was not among them is gone."""
+        since = self._place.since
         if self._place.verb == "ListRecords":
             async for found in self._lists(provider):
                 yield found
@@ -110,17 +125,14 @@ class OaiWalk:
             if since and self._must_complete(provider):
                 self._place = _fresh(self._place, verb="ListIdentifiers", list=0, listed=())
         if self._place.verb == "ListIdentifiers":
-            whole = True
             async for found in self._lists(provider):
                 yield found
-        emptied = self._emptied() if whole else []
-        for name in emptied:
+        whole = not since or self._place.verb == "ListIdentifiers"
+        for name in self._emptied() if whole else ():
             reason = f"the list {name} is empty, which it was not before".replace("  ", " ")
             yield Problem(self._name, reason, hint="nothing is taken for deleted")
-        if emptied or not whole:
             yield Unchanged("", below=True)
-        if mark := _mark(self._place, self._left, whole):
-            yield mark
+        self._place = msgspec.structs.replace(self._place, whole=whole)
 
     def _emptied(self) -> list[str]:
         """Return the sets whose lists had entries when all was listed last, and have none now."""

@@ -56,20 +56,32 @@ class DataciteOptions(HttpOptions):
 
 
 class Left(Struct, frozen=True, omit_defaults=True):
-    """What a walk leaves for the next one: the newest change and the number of hits."""
+    """What a walk leaves for the next one.
+
+    ``since`` is the newest change when it began, ``latest`` the newest that it saw, ``total`` how
+    many DOIs are known then.
+    """
 
     since: str = ""
     total: int = 0
+    latest: str = ""
 
 
 class Place(Struct, frozen=True, omit_defaults=True):
-    """Where a walk is: from which change on, at which cursor, and what it counted."""
+    """Where a walk is: from which change on, at which cursor, what it saw and counted.
+
+    ``unsure`` says that a walk that was broken off told something before: then ``new`` is too low.
+    """
 
     since: str = ""
     page: str = "1"
     newest: str = ""
     walked: int = 0
     new: int = 0
+    latest: str = ""
+    unsure: bool = False
+    left: str = ""
+    """What it leaves, once it has said that the rest is as it was."""
 
 
 class Page(Struct, frozen=True):
@@ -113,18 +125,25 @@ class DataciteDois:
         async with Http(self.options, walk) as http:
             left = _left.decode(walk.mark) if walk.mark else None
             place = _place.decode(walk.cursor) if walk.cursor else None
+            if place is not None and place.left:
+                for found in _as_it_was(Mark(place.left)):
+                    yield found
+                return
             listing = _Listing(self, http, walk)
             if left is not None and (place is None or place.since):
                 since = earlier(left.since, _OVERLAP)
-                place = place or Place(since, newest=(await listing.look())[0])
+                newest = place.newest if place else (await listing.look())[0]
+                place = place or Place(since, newest=newest, latest=left.latest)
+                listing.before = left.latest
                 async for found in listing.walk(place):
                     yield found
                 place = listing.place
                 total = (await listing.look())[1]
                 # The newest DOI that is known was changed after ``since``: it must be among them.
-                if place.walked and total == left.total + place.new:
-                    yield Unchanged("", below=True)
-                    yield _mark(place.newest, total)
+                sure = place.walked and not place.unsure
+                if sure and total == left.total + place.new:
+                    for found in _as_it_was(_mark(place, total)):
+                        yield found
                     return
                 place = None
             place = place or Place(newest=(await listing.look())[0])
@@ -177,6 +196,8 @@ class _Listing:
         self._walk = walk
         self.place = Place()
         self.total = 0
+        self.before = ""
+        """The newest change that the last complete walk saw."""
 
     async def _ask(self, since: str, **more: str) -> Page:
         options = self._options
@@ -226,6 +247,9 @@ class _Listing:
             fresh = [one for one in page.dois if _doi(one) not in before]
             if page.dois and not fresh:
                 raise SourceMalformed("the list shows the same page again", where=self._url)
+            unsure = self.place.unsure or any(map(self._told_before, fresh))
+            latest = max((self.place.latest, *(_time(one, "updated") for one in fresh)))
+            self.place = msgspec.structs.replace(self.place, unsure=unsure, latest=latest)
             found = [self._item(one) for one in fresh]
             self._move(found, page.following)
             for one in found[:-1]:
@@ -248,6 +272,12 @@ class _Listing:
             place, page=following, walked=walked, new=place.new + new
         )
 
+    def _told_before(self, entry: Json) -> bool:
+        """Whether a walk that was broken off told a DOI that is new since the last complete one."""
+        stamp, before = self._walk.stamp(_doi(entry)), self.before
+        again = stamp == _stamp(entry) and _time(entry, "updated") > before
+        return bool(before and stamp) and (again or _time(entry, "created") > before)
+
     def _with_cursor(self, last: Fetched, following: str) -> Fetched:
         if not following or not isinstance(last, (RawItem, Unchanged)):
             return last
@@ -259,15 +289,30 @@ class _Listing:
         attributes = entry.get("attributes")
         if not key or not isinstance(attributes, dict):
             return Problem(key or self._url, "an entry of the list has no DOI or no metadata")
-        stamp = f"{words(attributes.get('updated'))} {words(attributes.get('metadataVersion'))}"
+        stamp = _stamp(entry)
         if stamp.strip() and self._walk.stamp(key) == stamp:
             return Unchanged(key)
         kept = {name: value for name, value in attributes.items() if name not in _DERIVED}
         return RawItem(key, msgspec.json.encode({**entry, "attributes": kept}), stamp=stamp)
 
 
-def _mark(since: str, total: int) -> Mark:
-    return Mark(msgspec.json.encode(Left(since, total)).decode())
+def _time(entry: Json, name: str) -> str:
+    return words(child(entry, "attributes", name))
+
+
+def _stamp(entry: Json) -> str:
+    return f"{_time(entry, 'updated')} {_time(entry, 'metadataVersion')}"
+
+
+def _mark(place: Place, total: int) -> Mark:
+    return Mark(msgspec.json.encode(Left(place.newest, total, place.latest)).decode())
+
+
+def _as_it_was(mark: Mark) -> Iterable[Fetched]:
+    """The end of a walk over changes; one that is broken off here goes on here."""
+    cursor = msgspec.json.encode(Place(left=mark.text)).decode()
+    yield Unchanged("", cursor, below=True)
+    yield mark
 
 
 def _ended(name: str, listing: _Listing) -> Iterable[Fetched]:
@@ -280,4 +325,4 @@ def _ended(name: str, listing: _Listing) -> Iterable[Fetched]:
             hint="nothing is taken for deleted; harvest again",
         )
         yield Unchanged("", below=True)
-    yield _mark(place.newest, total)
+    yield _mark(place, place.walked)  # what is known now, also if some of it was hidden meanwhile
