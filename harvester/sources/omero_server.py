@@ -20,6 +20,7 @@ LARGEST_PAGE = 500
 """What OMERO gives at most in a page unless its administrator set less."""
 _LISTED = ("projects", "datasets", "images", "screens", "plates", "rois", "wells")
 _LISTED_LATER = ("plateacquisitions", "annotations", "experimentergroups")
+_LOGINS = 3
 _PAGE_HINT = "is url the address of OMERO.web, and does its administrator open /api?"
 
 
@@ -111,20 +112,33 @@ class Server:
         self.notices: list[str] = []
         self._token = ""
         self._links: dict[str, str] = {}
-        self._verifies = bool(options.username)
+        self._everybodys: int | None = None
+        self._tells = True
 
     async def open(self) -> None:
         """Find the addresses, log in when a user is set, learn how much there is."""
         self._links = await self._find_links()
         if self.options.username:
-            await self._log_in()
-            self._verifies = await self.is_still_in()
-            if not self._verifies:
-                self.notice("the server does not tell who is logged in")
+            self._everybodys = await self._everybodys_images()
+            await self.renew()
         page = await self.page(self.address("images"), {"limit": 0})
+        if not self._tells and page.meta.total == self._everybodys:
+            await self._log_in()  # is that really all that the user may see?
+            page = await self.page(self.address("images"), {"limit": 0})
         self.images = page.meta.total
         if 1 < page.meta.largest < self.largest:
             self.largest = page.meta.largest
+
+    async def _everybodys_images(self) -> int | None:
+        """Return how many images everybody may see, asked before a login; None if they may not."""
+        url = with_query(self.address("images"), {"limit": 0})
+        answer = await self.http.get(url, expect=(200, 401, 403))
+        if answer.status != 200:
+            return None
+        try:
+            return _pages.decode(answer.content).meta.total
+        except (msgspec.DecodeError, RecursionError):
+            return -1
 
     # -------------------------------------------------------------- addresses
 
@@ -237,29 +251,47 @@ class Server:
             self.notices.append(text)
 
     async def is_still_in(self) -> bool:
-        """Whether the session is still the user's; an expired one may have become everybody's.
+        """Whether the session is still the user's.
 
-        True also when nobody had to log in, or the server does not tell.
+        Where everybody may look, an expired one has become everybody's without a word; where not,
+        the server refuses, and nothing needs to be asked.
         """
-        if not self._verifies:
+        if self.user is None or self._everybodys is None:
             return True
+        if self._tells:
+            return await self._user() == self.user
+        count = await self.count(self.address("images"))
+        return count != self._everybodys or self.images == self._everybodys
+
+    async def _user(self) -> User | None:
+        """Return whose session it is; None when the server does not tell."""
         for _ in range(2):
             answer = await self._post_login({"csrfmiddlewaretoken": self._token})
             found = _user_of(answer)
             if found is not None:
-                return found == self.user
+                return found
             self._token = await self._fresh_token()
-        return False
+        return None
 
     async def renew(self) -> None:
-        """Log in again; SourceRefused when that does not help."""
-        await self._log_in()
-        if not await self.is_still_in():
-            raise SourceRefused(
-                "the server forgets who is logged in",
-                where=self.web,
-                hint="harvest again; the walk goes on where it was last sure of its user",
-            )
+        """Log in until the server knows the user; SourceRefused when it does not."""
+        found: User | None = None
+        for _ in range(_LOGINS):
+            await self._log_in()
+            if self._everybodys is None or not self._tells:
+                return
+            found = await self._user()
+            if found is not None and found == self.user:
+                return
+        if found is None:
+            self._tells = False
+            self.notice("the server does not tell who is logged in; its number of images must do")
+            return
+        raise SourceRefused(
+            "the server forgets who is logged in",
+            where=self.web,
+            hint="harvest again; the walk goes on where it was last sure of its user",
+        )
 
     # -------------------------------------------------------------- pages
 

@@ -98,6 +98,7 @@ class FakeOmero:
         self.servers = [{"id": 1, "host": "omero.example.org", "port": 4064, "server": "main"}]
         self.cookie = "sessionid"
         self.csrf = True
+        self.tells_user = True
         self.things: dict[tuple[str, int], Thing] = {}
         self.notes: dict[int, Note] = {}
         self.samples: list[Sample] = []
@@ -271,7 +272,7 @@ class FakeOmero:
             return Given(403, b"<h1>Forbidden</h1> CSRF verification failed.", "text/html")
         if not form.get("username") and not form.get("password"):
             user = self._user(asked)
-            if user is None:
+            if user is None or not self.tells_user:
                 return given_json({"message": "Username: This field is required."}, 403)
             return self._event_context(user)
         offered = {str(server["id"]) for server in self.servers}
@@ -638,6 +639,26 @@ def small_world(**settings: Any) -> FakeOmero:
     omero.person(1, "public", "Public", "User", (3,))
     omero.person(2, "ada", "Ada", "Example", (3, 4))
     fill(omero)
+    return omero
+
+
+def tiny_world(**settings: Any) -> FakeOmero:
+    """As little as has pages, a plate, something that only some may see, and an orphan."""
+    omero = FakeOmero(**settings)
+    omero.group(3, "Open data", "read-only")
+    omero.group(4, "Lab A", "read-annotate")
+    omero.person(1, "public", "Public", "User", (3,))
+    omero.person(2, "ada", "Ada", "Example", (3, 4))
+    project = omero.add("project", "Mitosis")
+    cells = omero.add("dataset", "Cells", project)
+    omero.image("hidden.tif", omero.add("dataset", "Secret", project, group=4), group=4)
+    shared = omero.image("shared.tif", cells, omero.add("dataset", "Loose"), rois=2)
+    for number in range(3):
+        omero.image(f"cell {number}.tif", cells)
+    plate = omero.add("plate", "P1", omero.add("screen", "Screen of genes"))
+    omero.field(omero.well(plate, 1, 1), "B2 field 1")
+    omero.image("orphan.tif")
+    omero.note("map", [["Organism", "Homo sapiens"], ["Gene", "A"]], shared, plate)
     return omero
 
 

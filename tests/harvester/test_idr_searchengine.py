@@ -55,7 +55,12 @@ class TestPages(HttpSourceContract):
 
 
 class TestCsv(TestPages):
+    """Files instead of pages; what a server does to any request is left to the class above."""
+
     misbehaviour = ()
+    test_failure_that_lasts = None
+    test_address_that_always_fails = None
+    test_archive_misbehaves = None
 
     @pytest.fixture
     def source(self, server: Loopback) -> IdrSearchengine:
