@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from tempfile import TemporaryFile
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -17,16 +16,14 @@ from harvester.answers import Answer, Garbled
 from harvester.http import Http
 from harvester.http_options import HttpOptions
 from harvester.leaves import Json, child, objects, words
+from harvester.sources.searchengine_files import check_file, read_rows
 from parfocal.errors import SourceMalformed, SourceRefused, SourceUnavailable
-from parfocal.registry import missing_extra
 
 Operator = Literal["equals", "not_equals", "contains", "not_contains", "in", "not_in"]
 _NO_RESULTS = "no results"
-_PARQUET = b"PAR1"
 _PASSING = ("try later", "try again", "went wrong", "time", "busy")
 _COUNTS = ("image count", "image_count", "no_images", "number of images", "images", "count")
 _WAITS = (1.0, 2.0, 5.0, 10.0, 30.0)
-_ROWS_AT_ONCE = 1000
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -61,6 +58,7 @@ class SearchengineOptions(HttpOptions):
     job_wait: float = Field(
         3600.0, gt=0, description="Seconds that the engine may take to make a file."
     )
+    max_file_mb: int = Field(4096, ge=1, description="Largest file of results, in MiB.")
     web: str = Field(
         "", description="Address of the OMERO.web that shows the images; none: no links."
     )
@@ -211,18 +209,17 @@ class Searchengine:
         job, total = await self._job(container)
         if not total:
             return
-        kind = self._options.results
-        params = {"query_id": job, "file_type": kind}
         url = urljoin(self._base, "return_query_results/")
-        answer = await self._http.get(url, params=params, check=_is_file)
-        read = _csv_rows if kind == "csv" else _parquet_rows
-        batch: list[bytes] = []
-        for row in read(answer.content, url):
-            batch.append(row)
-            if len(batch) >= _ROWS_AT_ONCE:
+        with TemporaryFile() as file:
+            await self._http.get(
+                url,
+                params={"query_id": job, "file_type": self._options.results},
+                limit=self._options.max_file_mb * 1024 * 1024,
+                into=file,
+                check=lambda answer: check_file(file, answer.url),
+            )
+            for batch in read_rows(file, self._options.results, url):
                 yield batch, total
-                batch = []
-        yield batch, total
 
     async def _job(self, container: Container) -> tuple[str, int]:
         """Start a job and wait until it is done; return its id and the number of results."""
@@ -294,15 +291,6 @@ def _without_error(answer: Answer) -> None:
     _judge(error, answer.url)
 
 
-def _is_file(answer: Answer) -> None:
-    """Raise unless the answer is a whole file of results; what is no file may be JSON or a page."""
-    if answer.content[:1] in (b"{", b"<"):
-        _without_error(answer)
-        raise Garbled("not a file of results", where=answer.url)
-    if not answer.content.endswith((b"\n", _PARQUET)):
-        raise Garbled("the file of results is cut off", where=answer.url)
-
-
 def _rows_of(said: object) -> object:
     inner = child(said, "results")
     return child(inner, "results") if isinstance(inner, dict) else inner
@@ -347,40 +335,3 @@ def row_id(row: Raw | bytes) -> int:
         return _ids.decode(row).id
     except (msgspec.DecodeError, RecursionError) as error:
         raise Garbled(f"a result that cannot be read: {error}") from error
-
-
-# ------------------------------------------------------------------ files of results
-
-
-def _csv_rows(content: bytes, url: str) -> Iterator[bytes]:
-    text = io.StringIO(content.decode("utf-8-sig", "replace"), newline="")
-    try:
-        for row in csv.DictReader(text):
-            yield _row(row)
-    except csv.Error as error:
-        raise SourceMalformed(f"the CSV file cannot be read: {error}", where=url) from error
-
-
-def _parquet_rows(content: bytes, url: str) -> Iterator[bytes]:
-    try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "results in Parquet") from error
-    try:
-        file = parquet.ParquetFile(arrow.BufferReader(content))
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                yield _row(row)
-    except (arrow.ArrowException, OSError) as error:
-        raise SourceMalformed(f"the Parquet file cannot be read: {error}", where=url) from error
-
-
-def _row(row: Mapping[str | None, Any]) -> bytes:
-    """Return a row of a file as JSON, without what is empty."""
-    kept = {
-        name: value
-        for name, value in row.items()
-        if isinstance(name, str) and name and value not in (None, "") and value == value
-    }
-    return msgspec.json.encode(kept, enc_hook=str)
