@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -483,3 +486,41 @@ def test_obstore_is_not_led_to_other_hosts() -> None:
         found, _, _ = walked(bucket, engine="obstore")
         assert closed.asked == []
     assert [p.item for p in problems(found)] == ["a/one.zarr"]
+
+
+# ------------------------------------------------------------------ settings as documented
+
+
+def test_the_example_of_the_documentation_harvests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources" / "s3.md").read_text()
+    block = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    bucket, lists = tomllib.loads(block)["sources"]
+    monkeypatch.setenv("S3_ACCESS_KEY", "somebody")
+    secret = tmp_path / "s3"
+    secret.write_text("sesame")
+    world = FakeS3()
+    world.put_image("screens/one.zarr", "one")
+    world.put_image("atlas/2024/two.zarr", "two")
+    world.put_image("atlas/2023/three.zarr", "three")
+    with serve(world) as server:
+        rows = tmp_path / "more.txt"
+        rows.write_text(f"{server.url}/images/atlas/2023/three.zarr\n")
+        given = {name: value for name, value in bucket.items() if name not in ("name", "kind")}
+        given |= {"url": server.url, "secret_key": f"file:{secret}"}
+        source = S3Images("store", S3Images.Options(**given | FAST))
+        titles = [r.title for r in normalise_all(source, fetch_all(source))]
+        assert titles == ["2024", "two", "screens", "one"]
+        listed = {"lists": [str(rows)], "url": server.url}
+        assert set(lists) == {"name", "kind", "lists"}
+        other = S3Images("challenge", S3Images.Options(**listed | FAST))
+        assert [r.title for r in normalise_all(other, fetch_all(other))] == ["more", "three"]
+
+
+@pytest.mark.parametrize("preset", ["idr-zarr", "bia-zarr", "ngff-challenge"])
+def test_presets_are_valid(preset: str) -> None:
+    file = Path(__file__).parents[2] / "harvester" / "presets" / f"{preset}.toml"
+    settings = tomllib.loads(file.read_text())
+    assert settings.pop("kind") == "s3"
+    assert S3Images.Options(**settings).keys() is None

@@ -21,7 +21,7 @@ from parfocal.testing.http_sources import FAST, HttpSourceContract
 from parfocal.testing.loopback import Asked, Given, Loopback, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
 from parfocal.values import Problem, RawItem, Unchanged
-from tests.fakes.s3 import FakeS3, etag_of, put_plate
+from tests.fakes.s3 import FakeS3, etag_of, multiscales, put_plate
 
 
 class FakeWeb:
@@ -215,6 +215,31 @@ def test_files_relative_addresses_and_tiff(tmp_path: Path) -> None:
         file.write_text("File Path;SizeX;Keywords\ndata/one.zarr;32;other words\n")
         changed = raw_items(fetch_all(source, walk=Visit(stamps=stamps)))
         assert [item.key.rpartition("/")[2] for item in changed] == ["mine#list", "one.zarr"]
+
+
+def test_a_store_that_hides_what_is_missing() -> None:
+    class Hiding(FakeWeb):
+        refused: tuple[str, ...] = ()
+
+        def answer(self, asked: Asked) -> Given:
+            given = super().answer(asked)
+            hidden = given.status == 404 or asked.path in self.refused
+            return Given(403, b"", "application/xml") if hidden else given
+
+    web = Hiding()
+    web.files.put("old.zarr/.zattrs", {"multiscales": [multiscales("old", "0.4")]})
+    web.files.put("old.zarr/0/.zarray", {"shape": [2, 7, 9], "dtype": "<u2"})
+    web.files.put_image("new.zarr", "new")
+    web.files.put_image("closed.zarr", "closed")
+    web.refused = ("/data/closed.zarr/0/zarr.json",)
+    web.lists["/l.txt"] = "{url}/data/old.zarr\n{url}/data/new.zarr\n{url}/data/closed.zarr\n"
+    found, records, _ = harvested(web, "{url}/l.txt")
+    assert [(r.title, r.size_x) for r in records if isinstance(r, Image)] == [
+        ("old", 9),
+        ("new", 32),
+    ]
+    told = [one.item.rpartition("/")[2] for one in found if isinstance(one, Problem)]
+    assert told == ["closed.zarr"]
 
 
 def test_parquet_is_read() -> None:
