@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from parfocal.errors import ConfigError, ParfocalError, SourceError
+from parfocal.errors import ConfigError, ParfocalError, PluginMissing, SourceError
 from parfocal.interfaces import Annotator, RecordStore, Source, SupportsSince
 from parfocal.model import CONTRADICTED, Access, Record
 from parfocal.values import (
@@ -260,11 +260,13 @@ class Harvest:
     async def walk(self, worker: Executor, wanted: Wanted = _EVERYTHING) -> RunReport:
         """Walk the source once; commits are made in the worker's threads, one after the other."""
         call = partial(asyncio.get_running_loop().run_in_executor, worker)
+        self._check(wanted)
         run = await call(self._begin, wanted)
         message = ""
         try:
             await self._fetch(partial(call, self._handle, run), wanted)
-        except SourceError as error:
+        except (SourceError, ConfigError, PluginMissing) as error:
+            # A secret that is not there, a missing extra: of this source only.
             message = f"{error}. {error.hint}".strip()
             self._gathered.add(Problem(error.where or self._name, error.message, hint=error.hint))
         except BaseException:
@@ -291,15 +293,17 @@ class Harvest:
             self._name, run, complete=complete, allow_shrink=wanted.allow_shrink, message=message
         )
 
-    def _stream(self, wanted: Wanted) -> AsyncIterator[Fetched]:
-        if wanted.since is None:
-            return self._source.fetch(self._visit)
-        if not isinstance(self._source, SupportsSince):
+    def _check(self, wanted: Wanted) -> None:
+        if wanted.since is not None and not isinstance(self._source, SupportsSince):
             raise ConfigError(
                 f"source {self._name!r} cannot tell what changed since a day",
                 hint="harvest it without --since; only what changed is taken in anyway",
             )
-        return self._source.fetch_since(wanted.since, self._visit)
+
+    def _stream(self, wanted: Wanted) -> AsyncIterator[Fetched]:
+        if wanted.since is not None and isinstance(self._source, SupportsSince):
+            return self._source.fetch_since(wanted.since, self._visit)
+        return self._source.fetch(self._visit)
 
     async def _fetch(
         self, handle: Callable[[list[Fetched]], Awaitable[None]], wanted: Wanted

@@ -14,6 +14,9 @@ from harvester.sources.dataverse import DataverseSets
 from harvester.sources.invenio import InvenioRecords
 from harvester.sources.omero import Omero
 from harvester.sources.s3 import S3Images
+from parfocal.catalogue import Catalogue
+from parfocal.config import Settings
+from parfocal.harvesting import harvest as harvest_all
 from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.http_sources import EVER, FAST, harvest
 from parfocal.testing.loopback import Asked, Fault, Given, Loopback, serve
@@ -126,3 +129,25 @@ def test_stranger_is_told_no_secret(kind: Any) -> None:
         for asked in stranger.asked:
             assert not {"authorization", "cookie", "x-dataverse-key"} & asked.headers.keys()
             assert not {name for name in asked.headers if name.startswith("x-amz-")}
+
+
+def test_missing_secret_fails_its_source_and_disturbs_no_other(tmp_path: Path) -> None:
+    with serve(FakeDataverse()) as server:
+        own = {"kind": "dataverse", "url": server.url, "rate": 0}
+        settings = Settings.model_validate(
+            {
+                "data_dir": tmp_path,
+                "ontology": {"bundled": False},
+                "search": {"engine": "memory"},
+                "graph": {"engine": "memory"},
+                "sources": [
+                    {"name": "closed", "token": "env:NOT_THERE_AT_ALL", **own},
+                    {"name": "open", **own},
+                ],
+            }
+        )
+        with Catalogue.open(settings) as catalogue:
+            reports = {report.source: report for report in harvest_all(catalogue)}
+    assert reports["open"].state == "complete"
+    assert reports["closed"].state == "failed"
+    assert "env:NOT_THERE_AT_ALL" in reports["closed"].message
