@@ -161,8 +161,12 @@ def _judge(check: Check | None, answer: Answer) -> None:
 
 
 def etag_of(answer: Answer) -> str:
-    """Return what tells one state of an object from another; "" when nothing does."""
-    return answer.headers.get("etag", "").strip('"') or answer.headers.get("last-modified", "")
+    """Return what tells one state of an object from another; "" when nothing does.
+
+    What servers in between add to an ETag when they pack an answer is left out.
+    """
+    etag = answer.headers.get("etag", "").removeprefix("W/").strip('"')
+    return etag.removesuffix("-gzip") or answer.headers.get("last-modified", "")
 
 
 def text_of_child(element: Element, name: str) -> str:

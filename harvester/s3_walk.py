@@ -95,6 +95,7 @@ class BucketWalk:
         self._groups = Groups(bucket, walk.stamp, self._at_once)
         self._files = Files(bucket, walk)
         self._unavailable = 0
+        self._tops: dict[str, Folder] = {}
 
     async def items(self) -> AsyncIterator[Fetched]:
         """Yield raw items, what is unchanged, and problems, from after the walk's cursor."""
@@ -103,9 +104,24 @@ class BucketWalk:
             if at and not at.entry.startswith(prefix) and prefix < at.entry:
                 continue
             inside = at if at and at.entry.startswith(prefix) else None
+            if prefix.endswith(".zarr/"):
+                async for one in self._alone(prefix, inside):
+                    yield one
+                continue
             title = prefix.rstrip("/").rpartition("/")[2] or self._options.bucket
             top = Folder(prefix, None, title, told=bool(inside and inside.told[:1] == "1"))
             async for one in self._folder(top, inside, None):
+                yield one
+
+    async def _alone(self, prefix: str, at: Cursor | None) -> AsyncIterator[Fetched]:
+        """Yield a group that is itself a prefix; its study is the folder that it lies in."""
+        key = prefix[: prefix[:-1].rfind("/") + 1]
+        title = key.removesuffix("/").rpartition("/")[2] or self._options.bucket
+        folder = self._tops.setdefault(key, Folder(key, None, title))
+        folder.told = folder.told or bool(at and at.told[:1] == "1")
+        if at is None or at.within:
+            entry, looked = await self._look(Stored(prefix))
+            async for one in self._take(folder, entry, looked, after=at.within if at else ""):
                 yield one
 
     # ------------------------------------------------------------------ folders

@@ -524,3 +524,40 @@ def test_presets_are_valid(preset: str) -> None:
     settings = tomllib.loads(file.read_text())
     assert settings.pop("kind") == "s3"
     assert S3Images.Options(**settings).keys() is None
+
+
+def test_a_prefix_may_be_a_group() -> None:
+    bucket = FakeS3()
+    bucket.put_image("a/one.zarr", "one")
+    put_plate(bucket, "a/plate.zarr", ("A/1",))
+    bucket.put_image("a/other.zarr", "other")
+    with serve(bucket) as server:
+        source = source_of(server, prefixes=["a/one.zarr", "a/plate.zarr/"])
+        whole = fetch_all(source)
+        keys = ["a/", "a/one.zarr", "a/plate.zarr", "a/plate.zarr/A/1/0", "a/plate.zarr/A/1/1"]
+        assert [item.key for item in raw_items(whole)] == keys
+        for number, one in enumerate(whole):
+            if isinstance(one, RawItem) and one.cursor:
+                assert fetch_all(source, one.cursor) == whole[number + 1 :]
+
+
+def test_etags_that_a_proxy_rewrote_are_known_again() -> None:
+    class Proxied(FakeS3):
+        def answer(self, asked: Asked) -> Given:
+            given = super().answer(asked)
+            headers = tuple(
+                (name, f'W/"{value[1:-1]}-gzip"' if name == "ETag" else value)
+                for name, value in given.headers
+            )
+            return Given(given.status, given.content, given.media_type, headers)
+
+    bucket = Proxied()
+    bucket.put_image("a/one.zarr")
+    bucket.put("a/page.ome.xml", b"<OME><Image ID='Image:0'/></OME>")
+    with serve(bucket) as server:
+        source = source_of(server)
+        first = fetch_all(source)
+        assert problems(first) == []
+        stamps = {item.key: item.stamp for item in raw_items(first)}
+        again = fetch_all(source, walk=Visit(stamps=stamps))
+        assert len([one for one in again if isinstance(one, Unchanged)]) == 2
