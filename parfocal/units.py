@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pint import Unit, UnitRegistry
 
-_UNIT = re.compile(r"[^\W\d_]{1,30}(?:/[^\W\d_]{1,30})?|%|\u00b0[CF]?")
+_LETTERS = "[A-Za-zµμΩÅÅå]{1,30}"
+_UNIT = re.compile(rf"{_LETTERS}(?:/{_LETTERS})?|%|\u00b0[CF]?")
 _WRITTEN = {
     "um": "µm",
     "μm": "µm",
@@ -52,7 +53,7 @@ def _parsed(name: str) -> Unit | None:
         return None
     try:
         unit = _registry().parse_units(name)
-    except (PintError, AttributeError, ValueError):
+    except (PintError, AttributeError, ValueError, AssertionError):  # words that are Python's
         return None
     return unit if str(unit.dimensionality) in _BELIEVED else None
 
