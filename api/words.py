@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from api.context import is_web_address
 from parfocal.answers import Reason
-from parfocal.fields import keywords_of, texts_of
+from parfocal.field_values import keywords_of, texts_of
 from parfocal.identifiers import record_path
 from parfocal.model import Image, Quantity, Record
 from parfocal.printing import duration

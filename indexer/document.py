@@ -274,7 +274,7 @@ def _describe(record: Record, lineage: _Lineage) -> Described:
             fields[name] = entry
     for place in _places(record, lineage):
         fields[place.field] = place
-    claims = [claim.term for claim in record.annotations if claim.method != PROPOSED]
+    claims: list[str] = [c.term for c in record.annotations if c.method != PROPOSED]
     claims += [claim for entry in fields.values() for claim in entry.claims]
     level = record.level
     return Described(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from indexer.texts import TOKEN_LIMIT, Cache, comparable, words
-from parfocal.fields import field_of_key, keywords_of, numbers_of, texts_of
+from parfocal.field_values import keywords_of, numbers_of, texts_of
+from parfocal.fields import field_of_key
 from parfocal.model import PROPOSED, Annotation, KeyValue, Record
 from parfocal.query import date_number, first_number
 

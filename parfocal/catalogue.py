@@ -18,7 +18,7 @@ from parfocal.clusters import Clusters, collapsed
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, PluginMissing, RecordNotFound, StoreError
 from parfocal.facet_tree import MOST, Node, facet_tree
-from parfocal.fields import FIELDS, Field
+from parfocal.fields import FIELDS, Field, use_keys
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
@@ -46,6 +46,7 @@ class Catalogue:
     """
 
     def __init__(self, settings: Settings, store: RecordStore) -> None:
+        use_keys(settings.ontology.keys)
         self.settings = settings
         self.store = store
         self._drawing: dict[str, bool] = {}
@@ -150,7 +151,8 @@ class Catalogue:
         Three parts with colons between: how it is read, who may see it, what is claimed of it.
         """
         asked = source.model_dump_json(exclude={"access", "every", "raw"})
-        claimed = (self.knowledge.version(), *registry.names("annotators"))
+        keys = repr(sorted(self.settings.ontology.keys.items()))
+        claimed = (self.knowledge.version(), keys, *registry.names("annotators"))
         return ":".join((_digest(__version__, asked), _digest(*source.access), _digest(*claimed)))
 
     # -------------------------------------------------------------- writing

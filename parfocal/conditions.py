@@ -10,7 +10,8 @@ from typing import NoReturn
 from parfocal.answers import Expansion
 from parfocal.concepts import meaning_of
 from parfocal.errors import QueryInvalid
-from parfocal.fields import Field, micrometres, require_field
+from parfocal.field_values import micrometres
+from parfocal.fields import Field, require_field
 from parfocal.identifiers import Curie, parse_doi
 from parfocal.interfaces import TermStore
 from parfocal.prefixes import curie_of

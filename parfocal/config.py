@@ -157,6 +157,9 @@ class OntologySettings(_Table):
 
     engine: str = Field("sqlite", description="Term store; sqlite.")
     bundled: bool = Field(True, description="Start a new term store with the tables shipped.")
+    keys: dict[str, tuple[str, ...]] = Field(
+        {}, description="More source keys that fill a field: field = [key, ...]."
+    )
     decisions: tuple[Path, ...] = Field(
         (), description="Mapping files (SSSOM); the first takes new decisions."
     )

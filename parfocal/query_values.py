@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import NoReturn, cast, get_args
 
 from parfocal.errors import QueryInvalid
-from parfocal.fields import FIELDS, Field, field_named, micrometres
+from parfocal.field_values import micrometres
+from parfocal.fields import FIELDS, Field, field_named
 from parfocal.model import Level
 from parfocal.query import Expand, FacetRequest, FieldOp, KeyOp, Sort, first_number
 

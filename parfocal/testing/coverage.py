@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from parfocal.fields import keywords_of, numbers_of, texts_of
+from parfocal.field_values import keywords_of, numbers_of, texts_of
 from parfocal.model import Record
 from parfocal.query import date_number
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.units import quantity
-from parfocal.fields import micrometres
+from parfocal.field_values import micrometres
 from parfocal.model import Quantity
 
 
