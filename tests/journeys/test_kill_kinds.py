@@ -223,7 +223,6 @@ def content(settings: Path) -> dict[str, Any]:
             found = sorted(repr(problem) for _, problem in store.problems(state.name))
             left[f"problems of {state.name}"] = found
             left[f"count of {state.name}"] = state.records
-            left[f"mark of {state.name}"] = store.mark(state.name)
         assert catalogue.index.revision() == catalogue.graph.revision() == store.revision()
         for text in QUESTIONS:
             hits = catalogue.stream(parse_query(text), ANONYMOUS)
