@@ -17,6 +17,7 @@ import zarr
 from msgspec import Struct
 
 from harvester.demo_pictures import culture, division, heart, tissue
+from harvester.demo_plate import write_plate, write_stacks
 
 Pixels = npt.NDArray[np.uint16]
 _OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
@@ -117,10 +118,12 @@ _WELLS = {
 
 
 def generate(folder: Path) -> None:
-    """Write ``lab/`` (three studies) and ``private/`` (one group's data set) into a folder."""
+    """Write ``lab/`` (five studies) and ``private/`` (one group's data set) into a folder."""
     _hela(folder / "lab" / "hela-h2b-timelapse")
     _kidney(folder / "lab" / "mouse-kidney-cleared")
     _screen(folder / "lab" / "mitotic-arrest-screen")
+    write_plate(folder / "lab" / "mitotic-arrest-imagexpress")
+    write_stacks(folder / "lab" / "kidney-exports")
     _heart(folder / "private" / "zebrafish-heart")
 
 

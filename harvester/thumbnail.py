@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 import zarr
+from msgspec.structs import replace
 from PIL import Image as Picture
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
 from harvester import ngff
+from harvester.archives import MAX_WHOLE, open_archive
+from harvester.lab_tree import DiskTree, Found
+from harvester.plate_files import read_name
 from harvester.zarr_tree import Tree, checked
 from parfocal.errors import SourceError, SourceMalformed, SourceRefused
 from parfocal.model import Image
@@ -73,12 +77,18 @@ def draw(tree: Tree, image: Image, series: int, size: int) -> bytes:
     beyond the bounds, SourceMalformed for what cannot be decoded.
     """
     size = max(16, min(size, 1024))
-    place = tree.inside(image.location)
+    archive, inside, _ = image.location.partition("!/")
+    place = tree.inside(archive)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if place.is_dir():
+            if inside:
+                picture = _draw_member(tree, archive, image, series, size)
+            elif place.is_dir():
                 picture = _merge(_zarr_planes(tree, image.location, size), image, size)
+            elif image.plate and len(image.channels) > 1 and read_name(place.name):
+                planes = [_first_plane(file, image, size) for file in channel_files(place)]
+                picture = _merge(planes[:MAX_CHANNELS], image, size)
             else:
                 picture = _draw_tiff(place, image, series, size)
     except SourceError:
@@ -94,8 +104,43 @@ def draw(tree: Tree, image: Image, series: int, size: int) -> bytes:
 # ------------------------------------------------------------------ reading
 
 
-def _draw_tiff(place: Path, image: Image, series: int, size: int) -> Picture.Image:
-    if not place.name.lower().endswith((".tif", ".tiff", ".tf2", ".tf8", ".btf")):
+def _draw_member(tree: Tree, archive: str, image: Image, series: int, size: int) -> Picture.Image:
+    """Draw a TIFF file within an archive, which is read into memory."""
+    disk = DiskTree(tree.root, "")
+    place = tree.inside(archive)
+    found = Found(archive, place.stat().st_size, linked=place.is_symlink())
+    with open_archive(archive, disk.opened(found)) as members:
+        content = members.read(image.location, MAX_WHOLE)
+    if content is None:
+        raise SourceRefused("there is no such member", where=image.location)
+    return _draw_tiff(io.BytesIO(content), image, series, size)
+
+
+def channel_files(place: Path) -> list[Path]:
+    """Return the files of one plane of a plate's field, one for each wavelength."""
+    name = read_name(place.name)
+    if name is None:
+        return [place]
+    found: dict[int, Path] = {}
+    for other in sorted(place.parent.iterdir()):
+        said = read_name(other.name)
+        if said is not None and replace(said, wave=0, guid=False) == replace(
+            name, wave=0, guid=False
+        ):
+            found.setdefault(said.wave, other)
+    return [found[wave] for wave in sorted(found)]
+
+
+def _first_plane(place: Path, image: Image, size: int) -> Plane:
+    with tifffile.TiffFile(place) as file, file.pages[0].aszarr() as store:
+        array = zarr.open(store, mode="r")
+        if not isinstance(array, zarr.Array):
+            raise SourceMalformed("not one array", where=image.location)
+        return _planes((array, "YX"), size)[0]
+
+
+def _draw_tiff(place: Path | io.BytesIO, image: Image, series: int, size: int) -> Picture.Image:
+    if not image.location.lower().endswith((".tif", ".tiff", ".tf2", ".tf8", ".btf")):
         raise SourceRefused("only metadata, no pixels", where=image.location)
     with tifffile.TiffFile(place) as file:
         every = file.series

@@ -78,6 +78,9 @@ def _texts(record: Record) -> Iterator[tuple[str, str]]:
     for pair in record.key_values:
         yield pair.key, pair.value
     yield "description", record.description
+    if isinstance(record, Dataset):
+        for keyword in record.keywords:
+            yield "keyword", keyword
 
 
 def _by_pair(leaf: KeyMatch, record: Record) -> Reason | None:
