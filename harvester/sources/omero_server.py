@@ -114,6 +114,7 @@ class Server:
         self._links: dict[str, str] = {}
         self._everybodys: int | None = None
         self._tells = True
+        self._was_out = False
 
     async def open(self) -> None:
         """Find the addresses, log in when a user is set, learn how much there is."""
@@ -191,6 +192,7 @@ class Server:
     async def _log_in_again(self, http: Http) -> None:
         if not self._links:
             raise SourceRefused("the server keeps its addresses to itself", where=self.web)
+        self._was_out = True  # and who knows for how long
         await self._log_in()
 
     async def _log_in(self) -> None:
@@ -258,6 +260,8 @@ class Server:
         """
         if self.user is None or self._everybodys is None:
             return True
+        if self._was_out:
+            return False
         if self._tells:
             return await self._user() == self.user
         count = await self.count(self.address("images"))
@@ -275,6 +279,7 @@ class Server:
 
     async def renew(self) -> None:
         """Log in until the server knows the user; SourceRefused when it does not."""
+        self._was_out = False
         found: User | None = None
         for _ in range(_LOGINS):
             await self._log_in()

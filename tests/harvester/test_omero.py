@@ -604,3 +604,25 @@ def test_images_that_lie_in_nothing_are_kept_unless_the_operator_knows_them(
         known = harvest(store, "omero", source_at(server, unreachable=1))
     assert (kept.counts.tombstoned, kept.problems) == (0, 3)
     assert (known.counts.tombstoned, known.problems, known.warnings) == (1, 0, 1)
+
+
+def test_login_that_was_lost_and_found_on_the_way_does_not_count(omero: FakeOmero) -> None:
+    """A refused request logs in again; what was listed before that was everybody's."""
+    wanted = {record.title for record in records_of(small_world(), logged_in).values()}
+    normal = omero.answer
+    lost = []
+
+    def losing(asked: Asked) -> Given:
+        if asked.path.endswith("/m/datasets/") and not lost:
+            lost.append("session")
+            omero.expire()
+        given = normal(asked)
+        if lost == ["session"] and "annotations" in asked.path:
+            lost.append("refused")
+            return Given(403, b"", "text/html")
+        return given
+
+    omero.answer = losing  # type: ignore[method-assign]
+    found = records_of(omero, logged_in)
+    assert lost == ["session", "refused"]
+    assert {record.title for record in found.values()} == wanted
