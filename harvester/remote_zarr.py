@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from harvester import zarr_tree
 from harvester.ahead import gathered, in_order
-from harvester.s3_bucket import Hidden, Objects
+from harvester.s3_answers import Hidden, Objects
 from harvester.zarr_tree import Group, Opened, PlateGroup, Reading, Spot, checked
 from parfocal.errors import SourceError, SourceMalformed, SourceRefused
 from parfocal.values import Problem

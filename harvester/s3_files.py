@@ -12,7 +12,8 @@ from harvester.crawl import unzip
 from harvester.lab_items import FileItem, Place, UnreadItem
 from harvester.lab_kinds import kind_of
 from harvester.remote_tiff import read_remote_header
-from harvester.s3_bucket import Bucket, Stored
+from harvester.s3_answers import Stored
+from harvester.s3_bucket import Bucket
 from harvester.s3_items import pack
 from harvester.tiff import TiffHeader
 from parfocal.interfaces import Walk

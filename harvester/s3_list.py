@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from harvester.s3_bucket import Bucket, Page, Stored, TokenExpired
+from harvester.s3_answers import Page, Stored
+from harvester.s3_bucket import Bucket, TokenExpired
 from parfocal.errors import SourceMalformed
 from parfocal.values import Problem
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from harvester.ahead import in_order
 from harvester.lab_items import ContainerItem, GroupItem, Place, PlateItem, StudyItem
 from harvester.remote_zarr import Groups, Part, Wells, problem_of
-from harvester.s3_bucket import Bucket, Page, Stored
+from harvester.s3_answers import Page, Stored
+from harvester.s3_bucket import Bucket
 from harvester.s3_files import Files, Told
 from harvester.s3_items import not_ome, pack
 from harvester.s3_list import Listing

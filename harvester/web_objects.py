@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from harvester.answers import Answer
 from harvester.http import Http
-from harvester.s3_bucket import (
+from harvester.s3_answers import (
     Got,
     Hidden,
     Stored,
