@@ -84,6 +84,8 @@ class InvenioWalk:
         self._walk = walk
         self._searches = [Search(http, scope) for scope in scopes]
         self._mark = _remembered.decode(walk.mark) if walk.mark else None
+        self._changed: set[str] = set()
+        """What was told as changed, and not again since."""
         self._start = _place.decode(walk.cursor) if walk.cursor else None
 
     @classmethod
@@ -155,8 +157,9 @@ class InvenioWalk:
             yield Problem(name, "the search has no hits any more", hint=_EMPTIED)
             yield Unchanged("", below=True)
         dump = self._mark.dump if self._mark else ""
-        # What is known now, also if some of it went meanwhile.
-        yield _mark(place, place.walked, totals, dump)
+        # What was told is known, also if it went meanwhile: then the next walk notices.
+        known = place.walked + len(self._changed)
+        yield _mark(place, -1 if self._start and self._mark else known, totals, dump)
 
     def _emptied(self, totals: list[int]) -> list[str]:
         """Return the communities, of several, that show nothing although they did before."""
@@ -183,6 +186,11 @@ class InvenioWalk:
     ) -> AsyncIterator[Fetched]:
         """Yield what a page holds; the last thing carries the place behind the page."""
         wanted = [record for record in records if self._options.wanted(record, index)]
+        keys = map(self._options.key, wanted)
+        if field == "updated":
+            self._changed.update(keys)
+        else:
+            self._changed.difference_update(keys)
         unsure = self._reached.unsure or any(map(self._told_before, wanted))
         at_once = self._options.concurrency
         found = [one async for one in in_order(self._item, wanted, at_once)]

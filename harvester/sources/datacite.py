@@ -149,7 +149,9 @@ class DataciteDois:
             place = place or Place(newest=(await listing.look())[0])
             async for found in listing.walk(place):
                 yield found
-            for found in _ended(self.name, listing):
+            # What was told is known, also if it was hidden meanwhile: then the next walk notices.
+            known = listing.place.walked + len(listing.changed)
+            for found in _ended(self.name, listing, -1 if walk.cursor and left else known):
                 yield found
 
     async def fetch_since(self, since: date, walk: Walk) -> AsyncIterator[Fetched]:
@@ -198,6 +200,8 @@ class _Listing:
         self.total = 0
         self.before = ""
         """The newest change that the last complete walk saw."""
+        self.changed: set[str] = set()
+        """What was told as changed, and not again since."""
 
     async def _ask(self, since: str, **more: str) -> Page:
         options = self._options
@@ -247,6 +251,11 @@ class _Listing:
             fresh = [one for one in page.dois if _doi(one) not in before]
             if page.dois and not fresh:
                 raise SourceMalformed("the list shows the same page again", where=self._url)
+            keys = map(_doi, fresh)
+            if place.since:
+                self.changed.update(keys)
+            else:
+                self.changed.difference_update(keys)
             unsure = self.place.unsure or any(map(self._told_before, fresh))
             latest = max((self.place.latest, *(_time(one, "updated") for one in fresh)))
             self.place = msgspec.structs.replace(self.place, unsure=unsure, latest=latest)
@@ -315,7 +324,7 @@ def _as_it_was(mark: Mark) -> Iterable[Fetched]:
     yield mark
 
 
-def _ended(name: str, listing: _Listing) -> Iterable[Fetched]:
+def _ended(name: str, listing: _Listing, known: int) -> Iterable[Fetched]:
     """What follows a walk over everything: a problem, when it showed less than it counts."""
     place, total = listing.place, listing.total
     if place.walked < total:
@@ -325,4 +334,4 @@ def _ended(name: str, listing: _Listing) -> Iterable[Fetched]:
             hint="nothing is taken for deleted; harvest again",
         )
         yield Unchanged("", below=True)
-    yield _mark(place, place.walked)  # what is known now, also if some of it was hidden meanwhile
+    yield _mark(place, known)
