@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -683,3 +684,16 @@ def test_new_cookies_with_every_answer_do_not_pile_up(server: Loopback, site: Si
         return len(http.cookies)
 
     assert ask(server, run) <= 100
+
+
+@pytest.mark.parametrize("name", sorted(HttpOptions.model_fields))
+def test_setting_is_in_the_documentation(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs/harvesting.md").read_text(encoding="utf-8")
+    field = HttpOptions.model_fields[name]
+    shown = "" if field.is_required() or field.default in ((), "", None) else f"`{field.default}`"
+    cells = ("", f"`{name}`", shown, field.description, "")
+    assert [cell.strip() for cell in _row(page, name)] == list(cells)
+
+
+def _row(page: str, name: str) -> list[str]:
+    return next(line for line in page.splitlines() if line.startswith(f"| `{name}` |")).split("|")
