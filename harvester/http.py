@@ -20,10 +20,11 @@ from yarl import URL
 
 from harvester.addresses import origin, parse_address, shown
 from harvester.answers import Answer, Garbled, check_whole
-from harvester.connection import Busy, Connection, Failed, Request, harmless
+from harvester.connection import Busy, Connection, Failed, Request, harmless, host_name
 from harvester.http_options import HttpOptions as HttpOptions
 from harvester.logins import Logins
 from harvester.patience import wait_asked
+from harvester.politeness import HOSTS
 from harvester.robots import Robots
 from parfocal.errors import (
     SourceError,
@@ -177,7 +178,10 @@ class Http:
                 again = request.repeatable or isinstance(error, Busy)
                 if not again or not error.retryable or attempt >= self.options.retries:
                     raise
-                await asyncio.sleep(self._back_off(attempt))
+                wait = self._back_off(attempt)
+                if isinstance(error, Busy):  # Others would meet the same.
+                    HOSTS.hold(host_name(request.url), wait)
+                await asyncio.sleep(wait)
                 attempt += 1
             else:
                 if renewed:

@@ -244,6 +244,21 @@ def test_host_is_left_alone_as_long_as_it_wants(
     assert len(server.asked) == asked, "it was asked although it wants to be left alone"
 
 
+def test_busy_host_is_spared_by_everybody(server: Loopback) -> None:
+    """Also when it does not tell for how long: who asks next waits as well."""
+    server.faults.append(Fault("429"))
+
+    async def first(http: Http) -> float:
+        asking = asyncio.ensure_future(http.get(server.url))
+        while not held(server):
+            await asyncio.sleep(0.001)
+        asking.cancel()
+        return held(server)
+
+    assert ask(server, first, retry_wait=600) > 0
+    assert len(server.asked) == 1
+
+
 def test_refusal_for_a_second_is_waited_for(server: Loopback) -> None:
     server.faults.append(Fault("429-retry-after"))
     ask(server, lambda http: http.get(server.url))
