@@ -16,7 +16,18 @@ from parfocal.errors import RecordInvalid
 from parfocal.identifiers import RecordId, parse_record_id
 from parfocal.identity import Identity, NameStore
 from parfocal.model import Dataset, Record, Viewer
-from parfocal.query import All, AnyOf, Clause, FieldExists, FieldIn, LiesIn, Not, Page, Query
+from parfocal.query import (
+    All,
+    AnyOf,
+    Clause,
+    FieldExists,
+    FieldIn,
+    LiesIn,
+    Match,
+    Not,
+    Page,
+    Query,
+)
 from parfocal.query_values import MAX_SIZE
 from parfocal.sameness import Sameness, compare
 
@@ -96,16 +107,21 @@ class Clusters:
 
 
 def collapsed(query: Query, clusters: Clusters, search: Callable[[Query], Page]) -> Query:
-    """Return a query for studies that lists of each cluster the first hit only."""
+    """Return a query for studies that lists one hit of each cluster.
+
+    That is the one with most images that match, or the first of those.
+    """
     every = clusters.everything().clusters
     cluster_of = {id: cluster[0] for cluster in every for id in cluster}
-    seen: set[RecordId] = set()
+    kept: dict[RecordId, Match] = {}
     left_out: list[RecordId] = []
-    for id in _hits(query, tuple(cluster_of), search):
-        cluster = cluster_of.get(id, id)
-        if cluster in seen:
-            left_out.append(id)
-        seen.add(cluster)
+    for match in _hits(query, tuple(cluster_of), search):
+        cluster = cluster_of.get(match.id, match.id)
+        other = kept.setdefault(cluster, match)
+        if other is not match:
+            better = (match.images or 0) > (other.images or 0)
+            kept[cluster] = match if better else other
+            left_out.append(other.id if better else match.id)
     if not left_out:
         return query
     others = Not(LiesIn("copies", tuple(left_out)))
@@ -114,13 +130,13 @@ def collapsed(query: Query, clusters: Clusters, search: Callable[[Query], Page])
 
 def _hits(
     query: Query, among: tuple[RecordId, ...], search: Callable[[Query], Page]
-) -> Iterator[RecordId]:
+) -> Iterator[Match]:
     """Yield the hits among some studies, in the query's order."""
     where = All((query.where, LiesIn("", among)))
     asked = msgspec.structs.replace(query, where=where, facets=(), size=MAX_SIZE, after=None)
     while among:
         page = search(asked)
-        yield from (match.id for match in page.matches)
+        yield from page.matches
         if not page.next:
             return
         asked = msgspec.structs.replace(asked, after=page.next)

@@ -217,7 +217,7 @@ class Sort(Struct, frozen=True):
 class Query(Struct, frozen=True):
     """A whole question.
 
-    With ``collapse`` and level study, of studies that are one data set only the first is listed.
+    With ``collapse`` and level study, of studies that are one data set one is listed.
     """
 
     where: Clause = Everything()

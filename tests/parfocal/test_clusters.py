@@ -295,15 +295,19 @@ def listed(catalogue: Catalogue, text: str, viewer: Viewer = ANONYMOUS, **asked:
 
 @pytest.mark.parametrize("viewer", [ANONYMOUS, LAB])
 @pytest.mark.parametrize("asked", [{}, {"sort": "id"}, {"sort": "id", "size": 1}])
-def test_of_each_data_set_the_first_hit_is_listed(
+def test_of_each_data_set_the_hit_with_most_images_is_listed(
     catalogue: Catalogue, viewer: Viewer, asked: dict[str, Any]
 ) -> None:
-    every = catalogue.search(parse_query("*", level="study", sort=asked.get("sort")), viewer)
-    first: dict[str, str] = {}
-    for hit in every.hits:
-        first.setdefault(hit.cluster, hit.id)
-    assert listed(catalogue, "*", viewer, **asked) == list(first.values())
-    assert len(first) == 2
+    catalogue.add([image("bia:S-BIAD3/2", BIA.id)])
+    assert listed(catalogue, "*", viewer, **asked) == [BIA.id, ALONE.id]
+    catalogue.add([image(f"idr:idr0056-stojic-lncrnas/{n}", IDR.id) for n in (2, 3)])
+    assert sorted(listed(catalogue, "*", viewer, **asked)) == [ALONE.id, IDR.id]
+
+
+def test_without_images_the_first_hit_is_listed() -> None:
+    with Catalogue.in_memory([IDR, CRATE, BIA]) as bare:
+        every = bare.search(parse_query("*", level="study"), ANONYMOUS)
+        assert listed(bare, "*") == [every.hits[0].id]
 
 
 def test_the_copy_that_matches_is_listed(catalogue: Catalogue) -> None:
