@@ -11,14 +11,25 @@ from msgspec import Raw, Struct, field
 
 from harvester.ahead import gathered
 from harvester.answers import Answer, Garbled
+from harvester.leaves import child, objects
 from harvester.sources.omero_annotations import Annotations, Notes
 from harvester.sources.omero_items import Held, IdSet, Kind, Part, encode_item
-from harvester.sources.omero_server import Head, Page, Server, people_by_id, read_head
+from harvester.sources.omero_runs import plate_runs
+from harvester.sources.omero_server import (
+    Head,
+    Page,
+    Server,
+    people_by_id,
+    read_head,
+    with_query,
+)
 from parfocal.errors import SourceError, SourceMalformed, SourceRefused, SourceUnavailable
 from parfocal.interfaces import Walk
 from parfocal.values import Problem, RawItem, Unchanged
 
 Fetched = RawItem | Unchanged | Problem
+UNREAD = -1
+"""Stands for the id of an object that cannot be read."""
 
 
 class Scope(Struct, frozen=True):
@@ -47,10 +58,14 @@ class Found(Struct, frozen=True):
 
 
 class Looked(Struct, frozen=True):
-    """A page that was looked at; ``ids`` are all objects on it, ``found`` those that are new."""
+    """A page that was looked at; ``ids`` are all objects on it, ``found`` those that are new.
+
+    ``rows`` counts also those that cannot be read.
+    """
 
     scope: Scope
     offset: int
+    rows: int = 0
     ids: tuple[int, ...] = ()
     total: int = 0
     found: tuple[Found, ...] = ()
@@ -93,7 +108,8 @@ class Looker:
         self._walk = walk
         self._everything = everything
         self._options = server.options
-        self._rois: dict[int, asyncio.Task[int]] = {}
+        self._rois: dict[int, int] = {}
+        self._counting = asyncio.Lock()
         self.parents: dict[str, tuple[str, ...]] = {}
         self.skipped: set[str] = set()
         self.over: set[tuple[int, int]] = set()
@@ -107,14 +123,14 @@ class Looker:
         """
         try:
             page = await self._page(scope, offset)
-            listed = self._listed(scope, page, offset)
-            ids = tuple(one.id for one in listed)
+            listed, problems = self._listed(scope, page)
+            ids, rows = tuple(one.id for one in listed), len(page.data)
+            if offset + rows >= page.meta.total or not rows:
+                self.over.add((scope.phase, scope.id))
             fresh = listed[1:] if offset else listed
             new = [one for one in fresh if known is None or one.id not in known]
-            if offset + len(ids) >= page.meta.total or not ids:
-                self.over.add((scope.phase, scope.id))
             found = await self._found(scope, new)
-            return Looked(scope, offset, ids, page.meta.total, found)
+            return Looked(scope, offset, rows, ids, page.meta.total, (*problems, *found))
         except SourceRefused as error:
             if scope.phase <= 4 or "answered 404" not in error.message:
                 raise
@@ -140,9 +156,17 @@ class Looker:
         ]
         return await self._server.page(scope.url, params)
 
-    def _listed(self, scope: Scope, page: Page, offset: int) -> list[_Listed]:
+    def _listed(self, scope: Scope, page: Page) -> tuple[list[_Listed], list[Found]]:
+        """Return the objects of a page, and a problem for each that cannot be read."""
         owners, groups = people_by_id(page.experimenters), people_by_id(page.groups)
-        return [self._one(scope, body, owners, groups) for body in page.data]
+        listed: list[_Listed] = []
+        problems: list[Found] = []
+        for body in page.data:
+            try:
+                listed.append(self._one(scope, body, owners, groups))
+            except SourceMalformed as error:
+                problems.append(Found(UNREAD, (Problem(scope.key, error.message),)))
+        return listed, problems
 
     def _one(
         self, scope: Scope, body: Raw, owners: Mapping[int, bytes], groups: Mapping[int, bytes]
@@ -258,10 +282,11 @@ class Looker:
 
     async def _roi_count(self, image: int, group: int) -> int:
         """Count an image's regions of interest; not asked where its whole group has none."""
-        if group not in self._rois:
-            asked = self._server.count(self._server.address("rois"), {"group": group})
-            self._rois[group] = asyncio.ensure_future(asked)
-        if group >= 0 and not await asyncio.shield(self._rois[group]):
+        async with self._counting:
+            if group not in self._rois:
+                url = with_query(self._server.address("rois"), {"group": group})
+                self._rois[group] = await self._server.count(url) if group >= 0 else 1
+        if not self._rois[group]:
             return 0
         return await self._server.count(f"{self._server.address('rois')}?image={image}")
 
@@ -286,7 +311,7 @@ class Looker:
         count = -1
         if self._options.first_look == "counts":
             count = await self._server.count(self._server.address("plates", one.id, "wells"))
-        runs = await self._runs(one.id)
+        runs = await plate_runs(self._server, one.id)
         ids = [read_head(run).id for run in runs]
         notes = await self.annotations.of("acquisition", ids)
         inside = tuple(note for id in ids for note in notes.get(id, ()))
@@ -294,37 +319,6 @@ class Looker:
             one.held, runs=tuple(bytes(run) for run in runs), notes=one.held.notes + inside
         )
         return msgspec.structs.replace(one, held=held, count=count)
-
-    async def _runs(self, plate: int) -> list[Raw]:
-        """Return a plate's runs; one without fields makes the server fail over the whole list."""
-        url = self._server.address("plates", plate, "plateacquisitions")
-        try:
-            return await self._listed_runs(url, {"limit": self._server.largest})
-        except _EmptyRun:
-            total = await self._server.count(url)
-        runs: list[Raw] = []
-        for offset in range(min(total, 1000)):
-            try:
-                runs += await self._listed_runs(url, {"offset": offset, "limit": 1})
-            except _EmptyRun:
-                continue
-        return runs
-
-    async def _listed_runs(self, url: str, params: Mapping[str, int]) -> list[Raw]:
-        """Return runs; _EmptyRun when the server fails in its own words, and always."""
-        answer = await self._server.http.get(url, params=params, expect=(200, 500))
-        if answer.status == 500 and answer.content.lstrip()[:1] == b"{":
-            raise _EmptyRun
-        try:
-            if answer.status == 200:
-                return msgspec.json.decode(answer.content, type=Page).data
-        except (msgspec.DecodeError, RecursionError):
-            pass
-        return (await self._server.page(url, params)).data
-
-
-class _EmptyRun(Exception):
-    """The server failed because a run has no fields."""
 
 
 def _digest(content: bytes) -> str:
@@ -341,10 +335,12 @@ def _parts(kind: Kind, id: int, body: Raw) -> tuple[Part, ...]:
     if kind != "well":
         return ()
     try:
-        samples = _wells.decode(body).samples
-    except msgspec.DecodeError as error:
-        raise Garbled(f"a well of the list cannot be read: {error}") from error
-    return tuple(Part(sample.image.id) for sample in samples if sample.image is not None)
+        images = [sample.image for sample in _wells.decode(body).samples]
+        return tuple(Part(image.id) for image in images if image is not None)
+    except msgspec.DecodeError:
+        samples = objects(child(msgspec.json.decode(body), "WellSamples"))
+    ids = [child(sample, "Image", "@id") for sample in samples]
+    return tuple(Part(id) for id in ids if isinstance(id, int))
 
 
 def _with_notes(one: _Listed, notes: Notes, inside: Notes) -> _Listed:

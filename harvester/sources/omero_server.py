@@ -36,8 +36,8 @@ class Page(Struct, frozen=True):
 
     data: list[Raw]
     meta: Meta = Meta()
-    experimenters: list[Raw] = []
-    groups: list[Raw] = field(name="experimenterGroups", default=[])
+    experimenters: list[Raw] | None = None
+    groups: list[Raw] | None = field(name="experimenterGroups", default=None)
 
 
 class Reference(Struct, frozen=True):
@@ -77,8 +77,25 @@ def read_head(body: Raw | bytes) -> Head:
     """Read what the walk needs of an object; Garbled when it is none."""
     try:
         return _heads.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return _strange_head(body)
+
+
+def _strange_head(body: Raw | bytes) -> Head:
+    """Read an object with values of unexpected types; it needs an id."""
+    try:
+        found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Garbled(f"an object of the list cannot be read: {error}") from error
+    number = child(found, "@id")
+    if not isinstance(number, int):
+        raise Garbled("an object of the list has no id")
+    owner, group = (child(found, "omero:details", name, "@id") for name in ("owner", "group"))
+    details = Details(
+        Reference(owner if isinstance(owner, int) else -1),
+        Reference(group if isinstance(group, int) else -1),
+    )
+    return Head(number, words(found.get("Name")), -1, details)
 
 
 def with_query(url: str, params: Params) -> str:
@@ -346,10 +363,10 @@ def _user_of(answer: Answer) -> User | None:
     return User(number if isinstance(number, int) else -1, words(context.get("userName")))
 
 
-def people_by_id(bodies: Sequence[Raw]) -> dict[int, bytes]:
+def people_by_id(bodies: Sequence[Raw] | None) -> dict[int, bytes]:
     """Return owners or groups of a page by their id."""
     found = {}
-    for body in bodies:
+    for body in bodies or ():
         try:
             found[_heads.decode(body).id] = bytes(body)
         except msgspec.DecodeError:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from harvester.ahead import in_order
 from harvester.sources.omero_items import IdSet, Place, read_cursor, write_cursor
-from harvester.sources.omero_scopes import Fetched, Found, Looked, Looker, Scope
+from harvester.sources.omero_scopes import UNREAD, Fetched, Found, Looked, Looker, Scope
 from harvester.sources.omero_server import Head, Server, read_head
 from parfocal.errors import SourceUnavailable
 from parfocal.values import Problem, RawItem, Unchanged
@@ -60,7 +60,7 @@ class _Run:
             fits = fits and bool(ids) and ids[0] == self.last
         if not fits or len(set(ids)) != len(ids):
             self.dirty = True
-        self.rows = looked.offset + len(ids)
+        self.rows = looked.offset + looked.rows
         self.expected = max(self.rows - 1, 0)
         self.last = ids[-1] if ids else 0
         self.pages += 1
@@ -269,7 +269,7 @@ class OmeroWalk:
                 yield looked.problem
             run.broken = True
             return
-        if run.whole and not looked.ids and looked.total == run.total:
+        if run.whole and not looked.rows and looked.total == run.total:
             return  # a page that was foreseen, and is not there
         run.add(looked)
         for found in looked.found:
@@ -289,6 +289,8 @@ class OmeroWalk:
 
     def _new(self, run: _Run, found: Found) -> tuple[Fetched, ...]:
         """Return what is to be told of an object, unless it was told already."""
+        if found.id == UNREAD:
+            return found.items
         fresh = run.own.add(found.id)
         if run.scope.kind == "image":
             fresh = self._seen.add(found.id)

@@ -499,6 +499,8 @@ class FakeOmero:
         groups: dict[int, Any] = {}
         for body in data:
             details = body["omero:details"]
+            if not details:
+                continue
             for name, kept in (("owner", owners), ("group", groups)):
                 kept[details[name]["@id"]] = details[name]
                 details[name] = {"@id": details[name]["@id"]}

@@ -27,7 +27,7 @@ from parfocal.store.sqlite import SqliteStore
 from parfocal.testing.http_sources import FAST, HttpSourceContract, harvest, state
 from parfocal.testing.loopback import Asked, Fault, Given, Loopback, given_json, serve
 from parfocal.testing.sources import Visit, fetch_all, normalise_all, raw_items
-from parfocal.values import Problem, RawItem
+from parfocal.values import Fetched, Problem, RawItem
 from tests.fakes.omero import FakeOmero, Thing, small_world, tiny_world
 
 PASSWORD = "secret-ada"
@@ -626,3 +626,21 @@ def test_login_that_was_lost_and_found_on_the_way_does_not_count(omero: FakeOmer
     found = records_of(omero, logged_in)
     assert lost == ["session", "refused"]
     assert {record.title for record in found.values()} == wanted
+
+
+def test_object_that_cannot_be_read_hides_no_other(omero: FakeOmero) -> None:
+    wanted = {item.key for item in raw_items(walk(omero))}
+    strange = first(omero, "image", "cell 2.tif")
+    strange.facts = {"Name": {"not": "a text"}, "omero:details": None, "AcquisitionDate": "soon"}
+    first(omero, "image", "cell 3.tif").facts = {"@id": "five"}
+    found = walk(omero)
+    problems = [one for one in found if isinstance(one, Problem)]
+    cells = f"dataset/{number(omero, 'dataset', 'Cells')}"
+    assert problems[0] == Problem(cells, "an object of the list has no id")
+    lost = f"{cells}/image/{number(omero, 'image', 'cell 3.tif')}"
+    assert wanted - {item.key for item in raw_items(found)} == {lost}
+
+
+def walk(omero: FakeOmero) -> list[Fetched]:
+    with serve(omero) as server:
+        return fetch_all(source_at(server, page_size=200))
