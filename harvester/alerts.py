@@ -54,9 +54,9 @@ def tell(alert: Alert, settings: AlertSettings, say: Say) -> None:
     What cannot be sent is told in the log and stops nothing.
     """
     say(f"{alert.title}: {alert.message}")
-    if settings.webhook:
+    if webhook := settings.webhook.get_secret_value():
         try:
-            status = asyncio.run(_post(alert, settings.webhook))
+            status = asyncio.run(_post(alert, webhook))
         except (aiohttp.ClientError, TimeoutError) as error:
             # Its own words hold the address, and that of a webhook is a secret.
             say(f"the webhook did not take the alert: {type(error).__name__}")

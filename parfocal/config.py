@@ -86,9 +86,7 @@ class ScheduleSettings(_Table):
 class AlertSettings(_Table):
     """``[alerts]``: who is told when a scheduled run fails or a source shrinks."""
 
-    webhook: str = Field(
-        "", pattern=r"^(https?://\S+)?$", description="Address that gets a JSON POST."
-    )
+    webhook: SecretStr = Field(SecretStr(""), description="Address that gets a JSON POST.")
     mail_to: tuple[str, ...] = Field((), description="Addresses that get an e-mail.")
     mail_from: str = Field("parfocal@localhost", description="Sender of e-mails.")
     smtp_host: str = Field("localhost", description="Server that takes e-mails.")
@@ -102,6 +100,13 @@ class AlertSettings(_Table):
         pattern=r"^((env|file|keyring):.+)?$",
         description="Where its password is: env:NAME, file:/path or keyring:service/user.",
     )
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_address(cls, webhook: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(https?://\S+)?", webhook.get_secret_value()):
+            raise ValueError("not an address of http or https")
+        return webhook
 
 
 class SearchSettings(_Table):

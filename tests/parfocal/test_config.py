@@ -133,3 +133,13 @@ def test_the_example_of_schedules_can_be_read(tmp_path):
     settings = config.load(file, environ={})
     assert [source.every for source in settings.sources] == ["6h", "30 3 * * 1-5"]
     assert settings.alerts.smtp_tls == "starttls"
+
+
+def test_the_address_of_a_webhook_is_a_secret(tmp_path):
+    file = write(tmp_path, '[alerts]\nwebhook = "https://chat.example.org/hooks/s3same"\n')
+    rows = {name: value for name, value, _ in config.explain(config.load(file, environ={}))}
+    assert rows["alerts.webhook"] == "********"
+    file = write(tmp_path, '[alerts]\nwebhook = "chat.example.org/s3same"\n')
+    with pytest.raises(ConfigError, match="http or https") as caught:
+        config.load(file, environ={})
+    assert "s3same" not in str(caught.value)
