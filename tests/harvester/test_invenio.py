@@ -387,7 +387,7 @@ def test_real_records_are_read(corpus: Path) -> None:
     for file in sorted((corpus / "api/commonmeta-cassettes/test-inveniordm_reader").glob("*.yaml")):
         for asked in yaml.safe_load(file.read_text())["interactions"]:
             record = json.loads(asked["response"]["body"]["string"])
-            study = next(iter(source._records(source.key(record), record, None)))
+            study = next(iter(source._records(source.options.key(record), record, None)))
             assert isinstance(study, Dataset)
             assert study.title == record["metadata"]["title"]
             assert len(study.creators) == len(record["metadata"]["creators"])

@@ -1,7 +1,8 @@
-"""The examples in the pages of the repository sources harvest, and so do their presets."""
+"""What all repository sources share: examples, presets, walks over changes that are broken off."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from parfocal import pipeline
 from parfocal.config import SourceSettings
 from parfocal.sources import make_source
 from parfocal.store.sqlite import SqliteStore
-from parfocal.testing.http_sources import FAST, harvest
+from parfocal.testing.http_sources import FAST, BrokenOff, Killed, harvest, state
 from parfocal.testing.loopback import serve
 from tests.fakes.datacite_rest import FakeDataciteRest
 from tests.fakes.dataverse import FakeDataverse
@@ -84,3 +86,68 @@ def test_example_of_the_page_harvests(kind: str) -> None:
 )
 def test_preset_harvests(preset: str, kind: str, more: dict[str, Any]) -> None:
     assert new_records({"preset": preset, **more}, "mine", kind) >= 3
+
+
+# ------------------------------------------------------------------ walks over changes
+
+
+def made(kind: str, url: str) -> tuple[str, Any]:
+    more = {"datacite": {"prefix": "10"}, "oai-pmh": {"complete_every": 0}}.get(kind, {})
+    options = {"name": "mine", "kind": kind, "url": url, **FAST, **more}
+    return "mine", make_source(SourceSettings.model_validate(options))
+
+
+def plain(kind: str) -> Any:
+    classes = {"invenio": FakeInvenio, "dataverse": FakeDataverse, "datacite": FakeDataciteRest}
+    return classes[kind](9) if kind in classes else FakeOai(9)
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_what_goes_after_a_walk_was_killed_is_gone_in_the_end(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_ITEMS_A_BATCH", 1)
+    archive = plain(kind)
+    with serve(archive) as server:
+        name, source = made(kind, server.url)
+        for count in range(6):
+            store = SqliteStore()
+            harvest(store, name, source)
+            archive.add()
+            with contextlib.suppress(Killed):
+                harvest(store, name, BrokenOff(source, count))
+            archive.remove()
+            for _ in range(2):
+                assert harvest(store, name, source).state == "complete"
+            fresh = SqliteStore()
+            harvest(fresh, name, source)
+            assert state(store) == state(fresh), f"killed after {count}"
+            archive.add()
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_what_goes_while_a_walk_is_under_way_is_gone_in_the_end(kind: str) -> None:
+    archive = plain(kind)
+    with serve(archive) as server:
+        name, source = made(kind, server.url)
+        for place in range(1, 7):
+            store = SqliteStore()
+            harvest(store, name, source)
+            archive.add()
+            archive.remove()
+            server.forget()
+
+            def step(_: object, place: int = place) -> None:
+                if len(server.asked) == place:
+                    archive.remove()
+
+            server.before = step
+            harvest(store, name, source)
+            server.before = None
+            for _ in range(2):
+                assert harvest(store, name, source).state == "complete"
+            fresh = SqliteStore()
+            harvest(fresh, name, source)
+            assert state(store) == state(fresh), f"gone at request {place}"
+            for _ in range(2):
+                archive.add()
