@@ -27,11 +27,15 @@ from parfocal.model import Record
 from parfocal.values import Deleted, Mark, Problem, RawItem, Unchanged
 
 
-class _Memory(Struct, frozen=True):
-    """What a walk leaves for the next: when all was asked for, how annotations were read."""
+class _Memory(Struct, frozen=True, omit_defaults=True):
+    """What a walk leaves for the next: when all was asked for, how annotations were read.
+
+    ``walked`` are the containers that may be skipped while they have these stamps.
+    """
 
     complete: str = ""
     annotations: str = ""
+    walked: dict[str, str] = {}
 
 
 def _remembered(mark: str) -> _Memory:
@@ -69,13 +73,14 @@ class Omero:
             await server.open()
             known = read_cursor(walk.cursor)[2] or memory.annotations
             annotations = Annotations(server, known)
-            looker = Looker(server, annotations, walk, everything=due)
+            walked = memory.walked if self.options.first_look == "counts" else {}
+            looker = Looker(server, annotations, walk, walked, everything=due)
             async for found in OmeroWalk(server, looker, walk.cursor).run():
                 yield found
             for notice in server.notices:
                 yield Problem(self.options.url, notice, severity="warning")
         complete = today.isoformat() if due or not memory.complete else memory.complete
-        left = _Memory(complete, annotations.way or known)
+        left = _Memory(complete, annotations.way or known, looker.walking)
         yield Mark(msgspec.json.encode(left).decode())
 
     def normalise(self, item: RawItem) -> Iterable[Record | Problem]:

@@ -97,11 +97,19 @@ class Looker:
     """Looks at pages: asks for annotations of all objects, and for details of changed ones."""
 
     def __init__(
-        self, server: Server, annotations: Annotations, walk: Walk, *, everything: bool
+        self,
+        server: Server,
+        annotations: Annotations,
+        walk: Walk,
+        walked: Mapping[str, str],
+        *,
+        everything: bool,
     ) -> None:
         """Make one; ``everything`` asks for details also of what seems unchanged.
 
-        ``over`` are the lists whose end was seen, or that cannot be read on.
+        ``walked`` are the containers whose children the last complete walk went through, with their
+        stamps then; ``walking`` those of this walk. ``over`` are the lists whose end was seen, or
+        that cannot be read on.
         """
         self._server = server
         self.annotations = annotations
@@ -112,6 +120,8 @@ class Looker:
         self._counting = asyncio.Lock()
         self.parents: dict[str, tuple[str, ...]] = {}
         self.skipped: set[str] = set()
+        self._walked = walked
+        self.walking: dict[str, str] = {}
         self.over: set[tuple[int, int]] = set()
         self._new: set[str] = set()
 
@@ -197,8 +207,10 @@ class Looker:
             key = self._key(scope, one.id)
             plain = encode_item(one.held)
             stamp = _digest(plain) + (f":{one.count}" if one.count >= 0 else "")
+            if one.count >= 0 and self._options.first_look == "counts":
+                self.walking[key] = stamp
             if self._is_same(scope, key, stamp):
-                found.append(self._unchanged(scope, one, key))
+                found.append(self._unchanged(scope, one, key, stamp))
             elif self._needs_more(one.held):
                 waiting.append((len(found), one, stamp))
                 found.append(None)
@@ -226,12 +238,12 @@ class Looker:
     def _key(self, scope: Scope, id: int) -> str:
         return f"{scope.key}/{id}" if scope.phase <= 4 else f"{scope.key}/{scope.kind}/{id}"
 
-    def _unchanged(self, scope: Scope, one: _Listed, key: str) -> Found:
-        whole = (
-            self._options.first_look == "counts"
-            and scope.kind in ("dataset", "plate")
-            and one.count >= 0
-        )
+    def _unchanged(self, scope: Scope, one: _Listed, key: str, stamp: str) -> Found:
+        """Tell that an object is as it was, and all below when its children need no look.
+
+        What is below was walked under the same stamp, and without errors: only then a mark is left.
+        """
+        whole = scope.kind in ("dataset", "plate") and self._walked.get(key) == stamp
         if whole:
             self.skipped.add(key)
         return Found(one.id, (Unchanged(key, below=whole),), _images(one.held))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Iterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,6 +83,11 @@ class TestPublic(OmeroContract):
     @pytest.fixture
     def source(self, server: Loopback) -> Omero:
         return source_at(server, page_size=3)
+
+    @pytest.fixture
+    def fullest(self) -> Iterator[Omero]:
+        with serve(small_world()) as server:
+            yield source_at(server, timeout=30.0)
 
 
 class TestPublicWithLogin(OmeroContract):
@@ -644,3 +649,18 @@ def test_object_that_cannot_be_read_hides_no_other(omero: FakeOmero) -> None:
 def walk(omero: FakeOmero) -> list[Fetched]:
     with serve(omero) as server:
         return fetch_all(source_at(server, page_size=200))
+
+
+def test_container_is_not_skipped_before_its_images_were_read(omero: FakeOmero) -> None:
+    with serve(omero) as server:
+        store = SqliteStore()
+        source = source_at(server, first_look="counts")
+        path = f"/m/datasets/{number(omero, 'dataset', 'Cells')}/images/"
+        server.faults.append(Fault("500", path=path, times=10**6))
+        failed = harvest(store, "omero", source)
+        server.faults.clear()
+        again = harvest(store, "omero", source)
+    assert failed.problems > 0
+    assert again.problems == 0
+    titles = {msgspec.json.decode(body)["title"] for body in state(store).values()}
+    assert {"cell 1.tif", "shared.tif"} <= titles
