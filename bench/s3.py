@@ -1,13 +1,14 @@
 """How fast OME-Zarr in an object store is harvested, against bare obstore at the same concurrency.
 
-    python bench/s3.py [--images 5000] [--at-once 16] [--layout challenge|images|plate]
+    python bench/s3.py [--images 5000] [--at-once 16] [--layout challenge|images|plate|walk]
                        [--engine obstore|http] [--check]
 
 A server of its own process (granian) answers as S3 does, from memory. Measured are metadata objects
 a second: bare obstore gets each object that is there once; the harvest walks, reads, normalises
 and commits records, with politeness off. Lists and requests for objects that are not there cost the
 harvest and count for nothing. ``challenge`` are images with crates and labels, ``images`` without,
-``plate`` plates of 384 wells. Rounds alternate, and the medians are compared.
+``plate`` plates of 384 wells; ``walk --images 1000000`` is a walk over so many keys of no image,
+for the memory alone. Rounds alternate, and the medians are compared.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -111,6 +114,11 @@ def put_image(objects: dict[str, bytes], path: str, number: int) -> None:
 def archive(images: int, layout: str) -> dict[str, bytes]:
     """Return the objects of a bucket: images in folders of 500, or plates of 384 wells."""
     objects: dict[str, bytes] = {}
+    if layout == "walk":
+        for number in range(images // 2):
+            objects[f"wide/note{number:07d}.txt"] = b"x"
+            objects[f"deep{number // 5000:03d}/{number // 50:05d}/x/{number:07d}.txt"] = b"x"
+        return objects
     if layout != "plate":
         put = put_challenge if layout == "challenge" else put_image
         for number in range(images):
@@ -236,9 +244,10 @@ async def obstore_alone(url: str, keys: list[str], at_once: int) -> None:
 
 
 def harvested(url: str, at_once: int, engine: str) -> tuple[SqliteStore, S3Images, RunReport]:
-    """Harvest the bucket into an empty store in memory."""
+    """Harvest the bucket into an empty store on disk, as ``parfocal harvest`` does."""
     options = S3Images.Options(url=url, bucket="bucket", rate=0, concurrency=at_once, engine=engine)
-    store, source = SqliteStore(), S3Images("bench", options)
+    store = SqliteStore(Path(tempfile.mkdtemp(prefix="bench-s3-")) / "store.db")
+    source = S3Images("bench", options)
     return store, source, Harvest(store, "bench", source).run()
 
 
@@ -262,6 +271,7 @@ def measure(url: str, objects: dict[str, bytes], at_once: int, engine: str) -> f
         assert report.problems == 0, report
         again.append(timed(lambda s=store, o=source: Harvest(s, "bench", o).run()))  # type: ignore[misc]
         store.close()
+        shutil.rmtree(Path(str(store.place)).parent)
     rates = [len(keys) / statistics.median(times) for times in (bare, ours)]
     print(f"{len(keys):,} metadata objects, {report.counts.new:,} records, {at_once} at once")
     print(f"obstore alone        {rates[0]:8,.0f} objects/s")
@@ -272,14 +282,54 @@ def measure(url: str, objects: dict[str, bytes], at_once: int, engine: str) -> f
     return rates[1] / rates[0]
 
 
+class Watched:
+    """A walk that notes the memory at every hundredth answer."""
+
+    cursor = mark = ""
+
+    def __init__(self) -> None:
+        self.answers = 0
+        self.memory: list[float] = []
+
+    def stamp(self, key: str) -> str:
+        return ""
+
+    def answered(self, size: int) -> None:
+        self.answers += 1
+        if self.answers % 100 == 0:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.memory.append(pages * resource.getpagesize() / 2**20)
+
+
+def walk(url: str, at_once: int) -> None:
+    """Print how the memory grows over a walk that finds no image."""
+    options = S3Images.Options(url=url, bucket="bucket", rate=0, concurrency=at_once)
+    watched = Watched()
+
+    async def whole() -> None:
+        async for one in S3Images("bench", options).fetch(watched):
+            raise AssertionError(one)
+
+    seconds = timed(lambda: asyncio.run(whole()))
+    tenth = watched.memory[len(watched.memory) // 10]
+    print(f"{watched.answers:,} lists in {seconds:.1f} s")
+    print(f"memory {tenth:.0f} MB after a tenth, {watched.memory[-1]:.0f} MB at the end")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--at-once", type=int, default=16)
-    parser.add_argument("--layout", choices=("challenge", "images", "plate"), default="challenge")
+    parser.add_argument(
+        "--layout", choices=("challenge", "images", "plate", "walk"), default="challenge"
+    )
     parser.add_argument("--engine", choices=("http", "obstore"), default="obstore")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
+    if given.layout == "walk":
+        with served(given.images, "walk") as url:
+            walk(url, given.at_once)
+        return 0
     objects = archive(given.images, given.layout)
     with served(given.images, given.layout) as url:
         ratio = measure(url, objects, given.at_once, given.engine)
