@@ -5,42 +5,61 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from ontology import places
 from ontology.document import Document
 from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from parfocal.identifiers import Curie
 from parfocal.query import fold
-from parfocal.terms import names_of
+from parfocal.terms import LABEL, names_of
 from parfocal.values import OntologySummary, TermInfo
 
 _APPLICATION_ID = 0x70617274  # "part"
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE ontology(
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, version TEXT NOT NULL, loaded TEXT NOT NULL,
   reader TEXT NOT NULL, terms INTEGER NOT NULL, obsolete INTEGER NOT NULL, skipped TEXT NOT NULL,
-  digest TEXT NOT NULL);
+  digest TEXT NOT NULL, former TEXT NOT NULL);
 CREATE TABLE node(id INTEGER PRIMARY KEY, curie TEXT NOT NULL UNIQUE);
 CREATE TABLE term(
   node INTEGER NOT NULL, ontology INTEGER NOT NULL, label TEXT NOT NULL, obsolete INTEGER NOT NULL,
-  replaced_by TEXT NOT NULL, definition TEXT NOT NULL, iri TEXT NOT NULL,
+  replaced_by TEXT NOT NULL, definition TEXT NOT NULL, iri TEXT NOT NULL, synonyms BLOB NOT NULL,
   PRIMARY KEY(node, ontology)) WITHOUT ROWID;
 CREATE TABLE name(
-  node INTEGER NOT NULL, ontology INTEGER NOT NULL, scope TEXT NOT NULL, text TEXT NOT NULL,
-  folded TEXT NOT NULL);
-CREATE INDEX name_folded ON name(folded, node, scope);
-CREATE INDEX name_node ON name(node);
+  folded TEXT NOT NULL, node INTEGER NOT NULL, ontology INTEGER NOT NULL, scope TEXT NOT NULL,
+  PRIMARY KEY(folded, node, ontology, scope)) WITHOUT ROWID;
 CREATE TABLE edge(
-  child INTEGER NOT NULL, parent INTEGER NOT NULL, ontology INTEGER NOT NULL,
-  PRIMARY KEY(child, parent, ontology)) WITHOUT ROWID;
-CREATE INDEX edge_parent ON edge(parent, child);
+  child INTEGER NOT NULL, part_of INTEGER NOT NULL, parent INTEGER NOT NULL,
+  ontology INTEGER NOT NULL, PRIMARY KEY(child, part_of, parent, ontology)) WITHOUT ROWID;
+CREATE TABLE place(
+  position INTEGER PRIMARY KEY, last INTEGER NOT NULL, node INTEGER NOT NULL,
+  ontology INTEGER NOT NULL, curie TEXT NOT NULL);
+CREATE UNIQUE INDEX place_node ON place(node);
+CREATE TABLE extra(
+  ontology INTEGER NOT NULL, child INTEGER NOT NULL, parent INTEGER NOT NULL,
+  part_of INTEGER NOT NULL, PRIMARY KEY(ontology, child, parent, part_of)) WITHOUT ROWID;
+CREATE TABLE jump(
+  parent INTEGER NOT NULL, child INTEGER NOT NULL, part_of INTEGER NOT NULL,
+  PRIMARY KEY(parent, child, part_of)) WITHOUT ROWID;
+CREATE TABLE answer(
+  asked TEXT PRIMARY KEY, expires REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 """
 _CHUNK = 5000
+_LOADING_MB = 128
+# A term that a file defines twice is one term with the names of both.
+_INSERT_TERM = """
+INSERT INTO term VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+  label = coalesce(nullif(term.label, ''), excluded.label),
+  synonyms = (SELECT CAST(json_group_array(json(value)) AS BLOB) FROM (
+    SELECT value FROM json_each(CAST(term.synonyms AS TEXT)) UNION
+    SELECT value FROM json_each(CAST(excluded.synonyms AS TEXT))))"""
 
 
 @contextmanager
@@ -75,11 +94,11 @@ def _in_our_words(error: sqlite3.Error, place: str) -> StoreError:
     )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, cache_mb: int = 16) -> sqlite3.Connection:
     """Open a connection for any thread to close, in autocommit mode."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute(f"PRAGMA cache_size=-{cache_mb * 1024}")
     return connection
 
 
@@ -109,7 +128,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def replace(
-    connection: sqlite3.Connection,
+    path: Path,
     documents: Iterable[Document],
     progress: Callable[[int], None] | None = None,
 ) -> tuple[OntologySummary, ...]:
@@ -117,20 +136,26 @@ def replace(
 
     ``progress`` is told how many terms were written so far.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        summaries = tuple(_write(connection, document, progress) for document in documents)
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    with closing(connect(path, _LOADING_MB)) as connection:
+        connection.execute(
+            "CREATE TEMP TABLE staged(folded TEXT NOT NULL, node INTEGER NOT NULL, scope TEXT)"
+        )
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            places.begin(connection)
+            summaries = tuple(_write(connection, document, progress) for document in documents)
+            places.finish(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
     return summaries
 
 
 def _write(
     connection: sqlite3.Connection, document: Document, progress: Callable[[int], None] | None
 ) -> OntologySummary:
-    ontology = _make_room(connection, document.name)
+    ontology, former = _make_room(connection, document)
     digest = hashlib.blake2b(document.version.encode(), digest_size=8)
     done = 0
     while chunk := list(islice(document.terms, _CHUNK)):
@@ -139,6 +164,25 @@ def _write(
         done += len(chunk)
         if progress:
             progress(done)
+    # Sorted, so that a large index is written from one end to the other.
+    connection.execute(
+        "INSERT OR IGNORE INTO name SELECT folded, node, ?, scope FROM staged"
+        " ORDER BY folded, node, scope",
+        (ontology,),
+    )
+    connection.execute("DELETE FROM staged")
+    places.add(connection, ontology)
+    return _summarise(connection, ontology, document, done, former, digest.hexdigest())
+
+
+def _summarise(
+    connection: sqlite3.Connection,
+    ontology: int,
+    document: Document,
+    done: int,
+    former: str,
+    digest: str,
+) -> OntologySummary:
     counted = "SELECT count(*), coalesce(sum(obsolete), 0) FROM term WHERE ontology = ?"
     terms, obsolete = connection.execute(counted, (ontology,)).fetchone()
     if terms < done:
@@ -151,9 +195,10 @@ def _write(
         loaded=datetime.now(UTC).isoformat(timespec="seconds"),
         reader=document.reader,
         skipped=document.skipped.lines(),
+        former=former,
     )
     connection.execute(
-        "INSERT INTO ontology VALUES(?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO ontology VALUES(?,?,?,?,?,?,?,?,?,?)",
         (
             ontology,
             summary.name,
@@ -163,62 +208,55 @@ def _write(
             terms,
             obsolete,
             msgspec.json.encode(summary.skipped).decode(),
-            digest.hexdigest(),
+            digest,
+            former,
         ),
     )
     return summary
 
 
-def _make_room(connection: sqlite3.Connection, name: str) -> int:
-    """Remove an ontology's earlier version and return the number that it has."""
-    found = connection.execute("SELECT id FROM ontology WHERE name = ?", (name,)).fetchone()
+def _make_room(connection: sqlite3.Connection, document: Document) -> tuple[int, str]:
+    """Remove an ontology's earlier version; return its number and what the version was called."""
+    found = connection.execute(
+        "SELECT id, version, former FROM ontology WHERE name = ?", (document.name,)
+    ).fetchone()
     if found is None:
         last = connection.execute("SELECT coalesce(max(id), 0) FROM ontology").fetchone()[0]
-        return int(last) + 1
-    for table in ("term", "name", "edge"):
-        connection.execute(f"DELETE FROM {table} WHERE ontology = ?", found)  # noqa: S608
-    connection.execute("DELETE FROM ontology WHERE id = ?", found)
-    return int(found[0])
+        return int(last) + 1, ""
+    number, version, former = found
+    for table in ("term", "name", "edge", "place", "extra"):
+        connection.execute(f"DELETE FROM {table} WHERE ontology = ?", (number,))  # noqa: S608
+    connection.execute("DELETE FROM ontology WHERE id = ?", (number,))
+    return int(number), former if version == document.version else version
 
 
 def _insert(connection: sqlite3.Connection, ontology: int, terms: list[TermInfo]) -> None:
-    curies = {str(curie) for term in terms for curie in (term.curie, *term.parents)}
-    connection.executemany(
-        "INSERT OR IGNORE INTO node(curie) VALUES(?)", ((curie,) for curie in sorted(curies))
+    node = _nodes(
+        connection, {c for term in terms for c in (term.curie, *term.parents, *term.part_of)}
     )
-    node = _nodes(connection, curies)
-    connection.executemany(
-        "INSERT OR IGNORE INTO term VALUES(?,?,?,?,?,?,?)",
-        (
-            (
-                node[t.curie],
-                ontology,
-                t.label,
-                t.obsolete,
-                " ".join(t.replaced_by),
-                t.definition,
-                t.iri,
-            )
-            for t in terms
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO name VALUES(?,?,?,?,?)",
-        (
-            (node[term.curie], ontology, scope, text, fold(text))
-            for term in terms
-            for scope, text in dict.fromkeys(names_of(term))
-        ),
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO edge VALUES(?,?,?)",
-        ((node[term.curie], node[up], ontology) for term in terms for up in term.parents),
-    )
+    encode = msgspec.json.encode
+    rows, staged = [], []
+    for term in terms:
+        number = node[term.curie]
+        names = dict.fromkeys(names_of(term))
+        staged += [(fold(text), number, scope) for scope, text in names]
+        synonyms = encode([name for name in names if name[0] != LABEL]) if names else b"[]"
+        replaced_by = " ".join(term.replaced_by)
+        told = (term.label, term.obsolete, replaced_by, term.definition, term.iri)
+        rows.append((number, ontology, *told, synonyms))
+    connection.executemany(_INSERT_TERM, rows)
+    connection.executemany("INSERT INTO staged VALUES(?,?,?)", staged)
+    edges = [(node[t.curie], 0, node[up], ontology) for t in terms for up in t.parents]
+    edges += [(node[t.curie], 1, node[up], ontology) for t in terms for up in t.part_of]
+    connection.executemany("INSERT OR IGNORE INTO edge VALUES(?,?,?,?)", edges)
 
 
-def _nodes(connection: sqlite3.Connection, curies: Iterable[str]) -> dict[str, int]:
-    """Return the numbers of CURIEs; the list goes in as one JSON parameter."""
-    wanted = msgspec.json.encode(list(curies)).decode()
+def _nodes(connection: sqlite3.Connection, curies: set[Curie]) -> dict[str, int]:
+    """Return the numbers of CURIEs; new ones get one. The list goes in as one parameter."""
+    wanted = msgspec.json.encode(sorted(curies)).decode()
+    connection.execute(
+        "INSERT OR IGNORE INTO node(curie) SELECT value FROM json_each(?)", (wanted,)
+    )
     rows = connection.execute(
         "SELECT curie, id FROM node WHERE curie IN (SELECT value FROM json_each(?))", (wanted,)
     )

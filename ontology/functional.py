@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ontology.document import Document, Skipped, ontology_name, version_name
-from ontology.owl import Draft, Header, told
+from ontology.owl import PART_OF, Draft, Header, told
 from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
 from parfocal.prefixes import curie_of
@@ -94,6 +94,8 @@ def _take(
         child, parent = (curie_of(_iri(word, prefixes)) for word in words)
         if child and parent:
             drafts.setdefault(child, Draft(child)).parents.append(parent)
+    elif kind == "SubClassOf" and len(words) == 1:
+        _take_whole(words[0], arguments, prefixes, drafts)
     elif kind == "AnnotationAssertion" and len(words) >= 3:
         predicate, subject, value = words[:3]
         curie = curie_of(_iri(subject, prefixes))
@@ -101,6 +103,21 @@ def _take(
             drafts[curie].say(_iri(predicate, prefixes), _value(value, prefixes))
     elif isinstance(kind, str):
         skipped.note(f"{kind}, not read")
+
+
+def _take_whole(
+    child: str, arguments: Tree, prefixes: dict[str, str], drafts: dict[Curie, Draft]
+) -> None:
+    """Take in ``SubClassOf(child ObjectSomeValuesFrom(part_of whole))``; other ones say more."""
+    part = curie_of(_iri(child, prefixes))
+    for other in arguments:
+        if not isinstance(other, list) or other[0] != "ObjectSomeValuesFrom" or len(other) != 3:
+            continue
+        relation, whole = other[1:]
+        if isinstance(relation, str) and isinstance(whole, str):
+            curie = curie_of(_iri(whole, prefixes))
+            if part and curie and _iri(relation, prefixes) in PART_OF:
+                drafts.setdefault(part, Draft(part)).part_of.append(curie)
 
 
 def _declare(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
+from ontology import obo, owl
 from ontology.document import Document, Skipped, ontology_name, version_name
 from ontology.owl import DEPRECATED, Draft, told
 from parfocal.errors import OntologyInvalid
@@ -17,6 +18,8 @@ from parfocal.prefixes import curie_of
 from parfocal.values import TermInfo
 
 _MAX_JSON = 1 << 30
+_IS_A = {"is_a", "rdfs:subClassOf", "http://www.w3.org/2000/01/rdf-schema#subClassOf"}
+_PART_OF = obo.PART_OF | owl.PART_OF
 _SCOPES = {
     "hasExactSynonym": "EXACT",
     "hasNarrowSynonym": "NARROW",
@@ -56,8 +59,9 @@ def _read_graphs(graphs: list[Any], path: Path) -> Document:
     graph = _mapping(graphs[0] if graphs else None)
     if len(graphs) > 1:
         skipped.note("graph after the first", str(_mapping(graphs[1]).get("id", "")))
-    parents = _parents(_rows(graph, "edges"))
-    drafts = [d for node in _rows(graph, "nodes") if (d := _node(node, parents, skipped))]
+    parents = _targets(_rows(graph, "edges"), _IS_A)
+    wholes = _targets(_rows(graph, "edges"), _PART_OF)
+    drafts = [d for node in _rows(graph, "nodes") if (d := _node(node, parents, wholes, skipped))]
     if not drafts:
         raise OntologyInvalid("the graph holds no class", where=str(path))
     version = _text(_mapping(graph.get("meta")), "version")
@@ -71,17 +75,20 @@ def _read_graphs(graphs: list[Any], path: Path) -> Document:
     )
 
 
-def _parents(edges: Iterator[Mapping[str, Any]]) -> dict[str, list[Curie]]:
-    parents: dict[str, list[Curie]] = {}
+def _targets(edges: Iterator[Mapping[str, Any]], kinds: Set[str]) -> dict[str, list[Curie]]:
+    targets: dict[str, list[Curie]] = {}
     for edge in edges:
         curie = curie_of(_text(edge, "obj"))
-        if curie and _text(edge, "pred") in ("is_a", "rdfs:subClassOf"):
-            parents.setdefault(_text(edge, "sub"), []).append(curie)
-    return parents
+        if curie and _text(edge, "pred") in kinds:
+            targets.setdefault(_text(edge, "sub"), []).append(curie)
+    return targets
 
 
 def _node(
-    node: Mapping[str, Any], parents: dict[str, list[Curie]], skipped: Skipped
+    node: Mapping[str, Any],
+    parents: dict[str, list[Curie]],
+    wholes: dict[str, list[Curie]],
+    skipped: Skipped,
 ) -> Draft | None:
     identifier = _text(node, "id")
     curie = curie_of(identifier)
@@ -95,6 +102,7 @@ def _node(
     draft = Draft(curie, identifier if "://" in identifier else "")
     draft.labels = [("", _text(node, "lbl"))] if _text(node, "lbl") else []
     draft.parents = parents.get(identifier, [])
+    draft.part_of = wholes.get(identifier, [])
     draft.definition = _text(_mapping(meta.get("definition")), "val")
     for synonym in _rows(meta, "synonyms"):
         scope = _SCOPES.get(_text(synonym, "pred"), "RELATED")

@@ -15,6 +15,7 @@ from ontology.opening import Kind, open_bytes, sniff
 from ontology.owl import read_owl
 from ontology.pronto_reader import MAX_BYTES, ProntoRefused, read_by_pronto
 from ontology.table import read_table
+from ontology.turtle import read_turtle
 from parfocal.values import TermInfo
 
 _TOLERANT = {
@@ -23,6 +24,7 @@ _TOLERANT = {
     "functional": read_functional,
     "json": read_json,
     "table": read_table,
+    "turtle": read_turtle,
 }
 
 

@@ -14,8 +14,11 @@ from parfocal.prefixes import curie_of
 from parfocal.values import TermInfo
 
 _MAX_LINE = 1 << 20
-_TAG = re.compile(r"\s*([\w-]+)\s*:\s*(.*)", re.DOTALL)
+_TAG = re.compile(r"[\w-]+")
+_MOST_TAGS = 1000
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?\s*([A-Z]+)?', re.DOTALL)
+_COMMENT = re.compile(r"\s+!\s.*$", re.DOTALL)
+_QUALIFIERS = re.compile(r"\s*(?<!\\)\{[^{}]*=[^{}]*\}\s*$")
 _ESCAPES = {"n": "\n", "t": "\t", "W": " "}
 _SCOPES = {"EXACT", "NARROW", "BROAD", "RELATED"}
 _OLD_SYNONYMS = {
@@ -24,6 +27,8 @@ _OLD_SYNONYMS = {
     "broad_synonym": "BROAD",
     "related_synonym": "RELATED",
 }
+PART_OF = {"part_of", "BFO:0000050", "OBO_REL:part_of", "RO:part_of"}
+"""Names of the relation between a part and its whole."""
 Frame = dict[str, list[str]]
 
 
@@ -51,15 +56,17 @@ def _lines(stream: BinaryIO, skipped: Skipped) -> Iterator[str]:
             skipped.note("line longer than 1 MiB", raw[:60].decode("latin-1"))
             continue
         try:
-            line = raw.decode("utf-8-sig")
+            line = raw.decode()
         except UnicodeDecodeError:
             skipped.note("line that is not UTF-8, read as Latin-1", raw[:60].decode("latin-1"))
             line = raw.decode("latin-1")
-        line = carried + line.rstrip("\r\n")
-        if line.endswith("\\") and not line.endswith("\\\\") and len(line) < _MAX_LINE:
-            carried = line[:-1]
-            continue
-        carried = ""
+        line = line.rstrip("\r\n")
+        if carried or line[-1:] == "\\":
+            line = carried + line
+            carried = ""
+            if line[-1:] == "\\" and line[-2:-1] != "\\" and len(line) < _MAX_LINE:
+                carried = line[:-1]
+                continue
         yield line
     if carried:
         yield carried
@@ -68,20 +75,32 @@ def _lines(stream: BinaryIO, skipped: Skipped) -> Iterator[str]:
 def _frames(lines: Iterator[str], skipped: Skipped) -> Iterator[tuple[str, Frame]]:
     """Yield (kind, tags) of each frame; the header first, of kind ""."""
     kind, frame = "", Frame()
+    tags: dict[str, str] = {}
     for line in lines:
-        text = line.strip()
+        text = line.strip().lstrip("\ufeff")
         if not text or text[0] == "!":
             continue
         if text[0] == "[" and "]" in text:
             yield kind, frame
             kind, frame = text[1 : text.index("]")].strip().lower(), Frame()
             continue
-        match = _TAG.fullmatch(text)
-        if match:
-            frame.setdefault(match.group(1), []).append(match.group(2))
+        written, colon, value = text.partition(":")
+        tag = tags.get(written) or _tag(written, tags)
+        if colon and tag:
+            frame.setdefault(tag, []).append(value.lstrip())
         else:
             skipped.note("line that is no tag", text)
     yield kind, frame
+
+
+def _tag(written: str, tags: dict[str, str]) -> str:
+    """Return a tag as it is meant, remembering it; "" for what is none."""
+    tag = written.rstrip()
+    if not _TAG.fullmatch(tag):
+        return ""
+    if len(tags) < _MOST_TAGS:
+        tags[written] = tag
+    return tag
 
 
 def _terms(
@@ -131,6 +150,7 @@ def _term(frame: Frame, ontology: str, skipped: Skipped) -> TermInfo | None:
         obsolete=_first(frame, "is_obsolete").lower().startswith("true"),
         replaced_by=tuple(dict.fromkeys(_curies(frame, "replaced_by", skipped))),
         definition=_definition(_first(frame, "def")),
+        part_of=tuple(dict.fromkeys(_wholes(frame, skipped))),
     )
 
 
@@ -150,6 +170,20 @@ def _curies(frame: Frame, tag: str, skipped: Skipped) -> Iterator[Curie]:
         curie = curie_of(_identifier(value))
         if curie is None:
             skipped.note(f"{tag} that names no CURIE", value)
+        else:
+            yield curie
+
+
+def _wholes(frame: Frame, skipped: Skipped) -> Iterator[Curie]:
+    """Yield what a term is a part of; other relationships are counted."""
+    for value in frame.get("relationship", ()):
+        relation, _, rest = value.partition(" ")
+        if relation not in PART_OF:
+            skipped.note(f"relationship {relation}")
+            continue
+        curie = curie_of(_identifier(rest))
+        if curie is None:
+            skipped.note("part_of that names no CURIE", value)
         else:
             yield curie
 
@@ -176,8 +210,9 @@ def _definition(value: str) -> str:
 
 def _plain(value: str) -> str:
     """Return an unquoted value without trailing qualifiers and comment."""
-    text = re.sub(r"\s+!\s.*$", "", value, flags=re.DOTALL)
-    text = re.sub(r"\s*(?<!\\)\{[^{}]*=[^{}]*\}\s*$", "", text)
+    text = _COMMENT.sub("", value) if "!" in value else value
+    if "{" in text:
+        text = _QUALIFIERS.sub("", text)
     return _one_line(text)
 
 

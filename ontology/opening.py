@@ -14,8 +14,12 @@ from parfocal.errors import OntologyInvalid
 MAX_BYTES = 4 << 30
 """No ontology is larger than this, unpacked."""
 
-Kind = Literal["obo", "owl", "functional", "json", "table"]
+Kind = Literal["obo", "owl", "functional", "json", "table", "turtle"]
 _HEAD = 65536
+_TURTLE = re.compile(
+    rb"^[ \t]*(?:@(?:prefix|base)[ \t]|(?:prefix|base)[ \t]+[\w.-]*:?[ \t]*<[^>\n]*>[ \t]*$)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _DOCTYPE = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 
 
@@ -98,6 +102,8 @@ def _kind(head: bytes) -> Kind | None:
         return "json"
     if re.match(rb"(?:#[^\n]*\n|\s)*(?:Prefix|Ontology)\s*\(", head):
         return "functional"
+    if _TURTLE.search(head):
+        return "turtle"
     if head[:1] == b"<":
         return "owl" if b"RDF" in head[:20000] and not _DOCTYPE.search(head[:2000]) else None
     if re.search(rb"^(?:format-version|ontology|default-namespace|date)\s*:|^\[Term\]", head, re.M):
@@ -113,14 +119,12 @@ def _why_not(head: bytes) -> tuple[str]:
         return ("this is a web page, not an ontology",)
     if b"<Ontology" in head and b"owl#" in head:
         return ("this is OWL/XML, which is not read",)
-    if b"@prefix" in start:
-        return ("this is Turtle, which is not read yet",)
-    return ("this is neither OBO, OWL (RDF/XML or functional syntax) nor OBO Graphs JSON",)
+    return ("this is neither OBO, OWL (RDF/XML, functional syntax), Turtle nor OBO Graphs JSON",)
 
 
 def _hint(head: bytes) -> str:
     if _DOCTYPE.search(head[:2000]):
         return "a login page or an error page was saved in place of the file; download it again"
-    if b"owl#" in head or b"@prefix" in head:
+    if b"owl#" in head:
         return "convert it with ROBOT: robot convert -i FILE -o FILE.obo"
-    return "parfocal ontology load takes .obo, .owl, .ofn and .json files, also gzipped"
+    return "parfocal ontology load takes .obo, .owl, .ofn, .ttl and .json files, also gzipped"

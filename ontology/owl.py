@@ -22,6 +22,7 @@ RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 OIO = "http://www.geneontology.org/formats/oboInOwl#"
 OBO = "http://purl.obolibrary.org/obo/"
+PART_OF = {OBO + "BFO_0000050", OBO + "part_of", OIO + "part_of", OBO + "OBO_REL_part_of"}
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 SYNONYMS = {
     OIO + "hasExactSynonym": "EXACT",
@@ -31,6 +32,7 @@ SYNONYMS = {
     OBO + "IAO_0000118": "EXACT",
     "http://www.ebi.ac.uk/efo/alternative_term": "EXACT",
     SKOS + "altLabel": "EXACT",
+    SKOS + "hiddenLabel": "RELATED",
     OIO + "hasSynonym": "RELATED",
 }
 LABELS = {RDFS + "label", SKOS + "prefLabel"}
@@ -49,6 +51,7 @@ class Draft(Struct):
     labels: list[tuple[str, str]] = field(default_factory=list)
     synonyms: list[tuple[str, str]] = field(default_factory=list)
     parents: list[Curie] = field(default_factory=list)
+    part_of: list[Curie] = field(default_factory=list)
     replaced_by: list[Curie] = field(default_factory=list)
     former: list[Curie] = field(default_factory=list)
     obsolete: bool = False
@@ -89,6 +92,7 @@ class Draft(Struct):
             replaced_by=tuple(dict.fromkeys(self.replaced_by)),
             definition=self.definition,
             iri=self.iri,
+            part_of=tuple(dict.fromkeys(self.part_of)),
         )
 
 
@@ -187,8 +191,11 @@ def _draft(element: etree._Element, skipped: Skipped) -> Draft | None:
         resource = child.get(RDF + "resource") or ""
         if predicate in (RDFS + "subClassOf", SKOS + "broader"):
             parent = curie_of(resource or _named_class(child))
+            whole = None if parent else curie_of(_whole(child))
             if parent:
                 draft.parents.append(parent)
+            elif whole:
+                draft.part_of.append(whole)
         else:
             draft.say(predicate, resource or child.text or "", child.get(_LANGUAGE) or "")
     return draft
@@ -199,4 +206,16 @@ def _named_class(element: etree._Element) -> str:
     for child in element:
         if child.tag == f"{{{OWL}}}Class":
             return child.get(RDF + "about") or ""
+    return ""
+
+
+def _whole(element: etree._Element) -> str:
+    """Return the address of a class in a plain ``part_of some class`` inside subClassOf, or ""."""
+    for restriction in element.iterchildren(f"{{{OWL}}}Restriction"):
+        found = {str(part.tag): part for part in restriction}
+        relation = found.get(f"{{{OWL}}}onProperty")
+        whole = found.get(f"{{{OWL}}}someValuesFrom")
+        if relation is None or whole is None or relation.get(RDF + "resource") not in PART_OF:
+            continue
+        return whole.get(RDF + "resource") or _named_class(whole)
     return ""

@@ -5,22 +5,22 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 from pronto.ontology import Ontology
+from pronto.relationship import Relationship
 from pronto.term import Term
 
 from ontology.document import Document, Skipped, ontology_name, version_name
-from ontology.obo import replaced
+from ontology.obo import PART_OF, replaced
 from parfocal.identifiers import Curie
 from parfocal.prefixes import curie_of
 from parfocal.values import TermInfo
 
-MAX_BYTES = 64 << 20
-"""Larger files go to the streaming readers: pronto needs ten times their size in memory."""
-
+MAX_BYTES = 6 << 20
+"""Larger files go to the streaming readers: pronto needs fifty times their size in memory."""
 
 _OTHER_LANGUAGE = re.compile(rb"<rdfs:label[^>]*xml:lang=[\"'](?!en)")
 
@@ -86,17 +86,18 @@ def _without_place(message: str) -> str:
 
 def _terms(loaded: Ontology, ontology: str, skipped: Skipped) -> Iterator[TermInfo]:
     former: dict[Curie, Curie] = {}
+    relations = list(_part_of(loaded))
     for term in loaded.terms():
         curie = curie_of(term.id)
         if curie is None:
             skipped.note("term whose id is no CURIE", term.id)
             continue
-        yield _term(term, curie, ontology)
+        yield _term(term, curie, ontology, relations)
         former.update((c, curie) for other in term.alternate_ids if (c := curie_of(other)))
     yield from replaced(former, ontology)
 
 
-def _term(term: Term, curie: Curie, ontology: str) -> TermInfo:
+def _term(term: Term, curie: Curie, ontology: str, relations: Iterable[Relationship]) -> TermInfo:
     parents = (curie_of(parent.id) for parent in term.superclasses(distance=1, with_self=False))
     replacements = (curie_of(other.id) for other in term.replaced_by)
     return TermInfo(
@@ -110,4 +111,24 @@ def _term(term: Term, curie: Curie, ontology: str) -> TermInfo:
         obsolete=bool(term.obsolete),
         replaced_by=tuple(sorted({other for other in replacements if other})),
         definition=str(term.definition or ""),
+        part_of=tuple(sorted(set(_wholes(term, relations)))),
     )
+
+
+def _part_of(loaded: Ontology) -> Iterator[Relationship]:
+    """Yield the relations to a whole, also those that terms use but the file does not declare."""
+    declared = {relation.id for relation in loaded.relationships()}
+    for name in sorted(PART_OF):
+        find = loaded.get_relationship if name in declared else loaded.create_relationship
+        yield find(name)
+
+
+def _wholes(term: Term, relations: Iterable[Relationship]) -> Iterator[Curie]:
+    related = term.relationships
+    for relation in relations:
+        # Asked by name: walking over all fails at a relation that the file does not declare.
+        try:
+            others = related[relation]
+        except KeyError:
+            continue
+        yield from (curie for other in others if (curie := curie_of(other.id)))

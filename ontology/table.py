@@ -1,7 +1,7 @@
 """The tables of terms that parfocal ships: ids, labels, exact synonyms and is_a, tab-separated.
 
 The first line is ``#parfocal-terms<TAB>name<TAB>version``; each other line holds id, label,
-synonyms and parents, several of them separated by ``|``.
+synonyms and parents, several of them separated by ``|``; a fifth cell may hold what it is part of.
 """
 
 from __future__ import annotations
@@ -53,13 +53,18 @@ def _terms(lines: Iterator[str], ontology: str, skipped: Skipped) -> Iterator[Te
     for number, line in enumerate(lines, start=2):
         cells = line.rstrip("\n").split("\t")
         curie = curie_of(cells[0])
-        if curie is None or len(cells) != 4:
-            skipped.note("row that is not id, label, synonyms, parents", f"line {number}")
+        if curie is None or len(cells) not in (4, 5):
+            skipped.note("row that is not id, label, synonyms, parents, wholes", f"line {number}")
             continue
         yield TermInfo(
             curie=curie,
             label=cells[1],
             ontology=ontology,
             synonyms=tuple(("EXACT", text) for text in cells[2].split("|") if text),
-            parents=tuple(Curie(parent) for parent in cells[3].split("|") if parent),
+            parents=_curies(cells[3]),
+            part_of=_curies(cells[4]) if len(cells) == 5 else (),
         )
+
+
+def _curies(cell: str) -> tuple[Curie, ...]:
+    return tuple(Curie(curie) for curie in cell.split("|") if curie)

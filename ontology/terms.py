@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from ontology import database
+from ontology import database, places
 from ontology.document import Document
 from ontology.opening import open_bytes
 from ontology.table import bundled, read_table
@@ -21,39 +21,38 @@ from parfocal.config import Settings
 from parfocal.errors import StoreError
 from parfocal.identifiers import Curie
 from parfocal.query import fold
-from parfocal.terms import LABEL, merge, named_alive, rank, suggestions
+from parfocal.terms import LABEL, merge, named_alive, names_of, rank, suggestions
 from parfocal.values import OntologySummary, TermInfo, TermMatch
 
 FILE_NAME = "terms.sqlite"
 _CACHED = 50_000
-_CACHED_CLOSURES = 64
+_CACHED_BELOW = 250_000
+"""Terms in remembered answers about what lies below others, all together."""
 _SCANNED = 5000
 _PAGE = 5000
 _UNKNOWN: Any = object()
 Answer = TypeVar("Answer")
+_SYNONYMS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 _UP = """
 WITH RECURSIVE found(id) AS (
-  SELECT parent FROM edge WHERE child = (SELECT id FROM node WHERE curie = ?)
-  UNION SELECT edge.parent FROM found CROSS JOIN edge ON edge.child = found.id)
-SELECT curie FROM found CROSS JOIN node ON node.id = found.id"""
-_DOWN = """
-WITH RECURSIVE found(id) AS (
-  SELECT child FROM edge WHERE parent = (SELECT id FROM node WHERE curie = ?)
-  UNION SELECT edge.child FROM found CROSS JOIN edge ON edge.parent = found.id)
+  SELECT parent FROM edge WHERE child = (SELECT id FROM node WHERE curie = ?1) AND part_of <= ?2
+  UNION SELECT edge.parent FROM found CROSS JOIN edge ON edge.child = found.id
+  WHERE part_of <= ?2)
 SELECT curie FROM found CROSS JOIN node ON node.id = found.id"""
 _TOLD = """
-SELECT ontology.name, ontology.id, term.node, label, term.obsolete, replaced_by, definition, iri
+SELECT ontology.name, ontology.id, term.node, label, term.obsolete, replaced_by, definition, iri,
+  synonyms
 FROM node JOIN term ON term.node = node.id JOIN ontology ON ontology.id = term.ontology
 WHERE curie = ?"""
 # Whole terms a page. A term that any ontology calls obsolete, or a label given by an ontology that
 # is not the only one to tell of the term, is looked at more closely.
 _NAMES = """
-SELECT curie, name.scope, name.text, dead, tellers > 1
+SELECT curie, label, term.obsolete, synonyms, dead, tellers > 1
 FROM (SELECT node.id AS id, curie, max(term.obsolete) AS dead, count(*) AS tellers
       FROM node JOIN term ON term.node = node.id
       WHERE curie > ? AND curie < ? GROUP BY curie ORDER BY curie LIMIT ?)
-JOIN name ON name.node = id ORDER BY curie"""
+JOIN term ON term.node = id ORDER BY curie"""
 _NAMED = "SELECT DISTINCT curie, scope FROM name JOIN node ON node.id = name.node WHERE folded = ?"
 
 
@@ -70,6 +69,7 @@ class SqliteTermStore:
         self._lock = threading.Lock()
         self._caches: dict[str, dict[Any, Any]] = {}
         self._epoch = 0
+        self._held = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -91,13 +91,13 @@ class SqliteTermStore:
         key = (folded, tuple(prefixes))
         return self._cached("find", key, lambda: self._find(folded, prefixes))
 
-    def ancestors(self, curie: Curie) -> frozenset[Curie]:
-        """Return all terms above over is_a, without the term itself."""
-        return self._cached("up", curie, lambda: self._closure(_UP, curie) - {curie})
+    def ancestors(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
+        """Return all terms above, without the term itself."""
+        return self._cached("up", (curie, part_of), lambda: self._above(curie, part_of=part_of))
 
-    def descendants(self, curie: Curie) -> frozenset[Curie]:
-        """Return all terms below over is_a, with the term itself if it is known or has any."""
-        return self._cached("down", curie, lambda: self._below(curie))
+    def descendants(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
+        """Return all terms below, with the term itself if it is known or has any."""
+        return self._cached("down", (curie, part_of), lambda: self._below(curie, part_of=part_of))
 
     def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:
         """Return terms with a label or synonym that begins with the text, shortest first.
@@ -119,24 +119,26 @@ class SqliteTermStore:
         """Yield (term, scope, text) of all names of the live terms of a prefix."""
         after = f"{prefix}:"
         while page := self._rows(_NAMES, (after, f"{prefix};", _PAGE)):
-            for curie, scope, text, dead, foreign in page:
-                if dead or (foreign and scope == LABEL):
-                    yield from named_alive(curie, scope, text, self.get)
-                else:
-                    yield curie, scope, text
+            for curie, label, obsolete, synonyms, dead, foreign in page:
+                told = TermInfo(curie, label, synonyms=_SYNONYMS(synonyms), obsolete=bool(obsolete))
+                for scope, text in names_of(told):
+                    if dead or (foreign and scope == LABEL):
+                        yield from named_alive(curie, scope, text, self.get)
+                    else:
+                        yield curie, scope, text
             after = page[-1][0]
 
     def ontologies(self) -> tuple[OntologySummary, ...]:
         """Return what is loaded, by name."""
         rows = self._rows(
-            "SELECT name, version, terms, obsolete, loaded, reader, skipped FROM ontology"
+            "SELECT name, version, terms, obsolete, loaded, reader, skipped, former FROM ontology"
             " ORDER BY name"
         )
         return tuple(
             OntologySummary(
-                name, version, terms, obsolete, loaded, reader, tuple(json.loads(skipped))
+                name, version, terms, obsolete, loaded, reader, tuple(json.loads(skipped)), former
             )
-            for name, version, terms, obsolete, loaded, reader, skipped in rows
+            for name, version, terms, obsolete, loaded, reader, skipped, former in rows
         )
 
     def version(self) -> str:
@@ -164,7 +166,7 @@ class SqliteTermStore:
     ) -> tuple[OntologySummary, ...]:
         """Replace the earlier versions of several ontologies, all or nothing."""
         with database.translated(str(self._path)):
-            summaries = database.replace(self._connection(), documents, progress)
+            summaries = database.replace(self._path, documents, progress)
         with self._lock:
             self._forget()
         return summaries
@@ -234,13 +236,24 @@ class SqliteTermStore:
             answer = compute()
         with self._lock:
             if epoch == self._epoch:
-                if len(cache) >= (_CACHED_CLOSURES if kind == "down" else _CACHED):
-                    cache.clear()
-                cache[key] = answer
+                self._remember(kind, cache, key, answer)
         return answer
+
+    def _remember(self, kind: str, cache: dict[Any, Any], key: object, answer: Any) -> None:
+        if kind == "down":
+            self._held += len(answer)
+            if self._held > _CACHED_BELOW:
+                cache.clear()
+                self._held = len(answer)
+            if len(answer) > _CACHED_BELOW:
+                return
+        elif len(cache) >= _CACHED:
+            cache.clear()
+        cache[key] = answer
 
     def _forget(self) -> None:
         self._caches = {}
+        self._held = 0
         self._epoch += 1
 
     def _version(self) -> str:
@@ -255,24 +268,30 @@ class SqliteTermStore:
     def _named(self, folded: str) -> list[tuple[Curie, str]]:
         return self._rows(_NAMED, (folded,))
 
-    def _below(self, curie: Curie) -> frozenset[Curie]:
-        below = self._closure(_DOWN, curie)
-        return below | {curie} if below or self.get(curie) else frozenset()
+    def _below(self, curie: Curie, *, part_of: bool) -> frozenset[Curie]:
+        with database.translated(str(self._path)):
+            found = places.below(self._connection(), curie, part_of=part_of)
+        if len(found) < 2:
+            return frozenset({curie}) if self.get(curie) else frozenset()
+        return cast("frozenset[Curie]", found)
 
-    def _closure(self, sql: str, curie: Curie) -> frozenset[Curie]:
-        return frozenset(found for (found,) in self._rows(sql, (curie,)))
+    def _above(self, curie: Curie, *, part_of: bool) -> frozenset[Curie]:
+        rows = self._rows(_UP, (curie, part_of))
+        return frozenset(found for (found,) in rows) - {curie}
 
     def _told(self, curie: Curie) -> list[TermInfo]:
         told = []
         for row in self._rows(_TOLD, (curie,)):
-            name, ontology, node, label, obsolete, replaced_by, definition, iri = row
+            name, ontology, node, label, obsolete, replaced_by, definition, iri, synonyms = row
+            links = self._links(node, ontology)
             told.append(
                 TermInfo(
                     curie=curie,
                     label=label,
                     ontology=name,
-                    synonyms=self._synonyms(node, ontology),
-                    parents=self._parents(node, ontology),
+                    synonyms=_SYNONYMS(synonyms),
+                    parents=tuple(up for up, part_of in links if not part_of),
+                    part_of=tuple(up for up, part_of in links if part_of),
                     obsolete=bool(obsolete),
                     replaced_by=tuple(Curie(other) for other in replaced_by.split()),
                     definition=definition,
@@ -281,22 +300,12 @@ class SqliteTermStore:
             )
         return told
 
-    def _synonyms(self, node: int, ontology: int) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            self._rows(
-                "SELECT scope, text FROM name WHERE node = ? AND ontology = ? AND scope <> ?"
-                " ORDER BY rowid",
-                (node, ontology, LABEL),
-            )
-        )
-
-    def _parents(self, node: int, ontology: int) -> tuple[Curie, ...]:
-        rows = self._rows(
-            "SELECT curie FROM edge JOIN node ON node.id = parent WHERE child = ? AND ontology = ?"
-            " ORDER BY curie",
+    def _links(self, node: int, ontology: int) -> list[tuple[Curie, int]]:
+        return self._rows(
+            "SELECT curie, part_of FROM edge JOIN node ON node.id = parent"
+            " WHERE child = ? AND ontology = ? ORDER BY curie",
             (node, ontology),
         )
-        return tuple(curie for (curie,) in rows)
 
 
 def open_terms(settings: Settings) -> SqliteTermStore:

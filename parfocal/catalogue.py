@@ -18,7 +18,7 @@ from parfocal.clusters import Clusters, collapsed
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, PluginMissing, RecordNotFound, StoreError
 from parfocal.facet_tree import MOST, Node, facet_tree
-from parfocal.fields import FIELDS, Field, use_keys
+from parfocal.fields import FIELDS, Field, counts_parts, use_keys
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
@@ -293,7 +293,7 @@ class Catalogue:
         return tuple(found[:limit])
 
     def _count_term(self, term: Curie, viewer: Viewer) -> int:
-        below = tuple(self.terms.descendants(term)) or (term,)
+        below = tuple(self.terms.descendants(term, part_of=counts_parts(term))) or (term,)
         return self.index.count(Query(Terms(term, term, below)), viewer)
 
     # -------------------------------------------------------------- records, sources, graph

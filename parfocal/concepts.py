@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from parfocal.answers import Expansion
-from parfocal.fields import FIELDS
+from parfocal.fields import FIELDS, counts_parts
 from parfocal.identifiers import Curie
 from parfocal.interfaces import TermStore
 from parfocal.prefixes import curie_of
@@ -54,7 +54,12 @@ class Meaning(Struct, frozen=True):
 
 
 def meaning_of(
-    text: str, terms: TermStore, expand: Expand, prefixes: Sequence[str] = ALL_PREFIXES
+    text: str,
+    terms: TermStore,
+    expand: Expand,
+    prefixes: Sequence[str] = ALL_PREFIXES,
+    *,
+    part_of: bool | None = None,
 ) -> Meaning | None:
     """Return what a text means, all ontologies taken together; None when it names no term.
 
@@ -65,11 +70,11 @@ def meaning_of(
         return None
     named = _named_by_id(text, terms)
     if named is not None:
-        return build(text, (named,), terms, expand)
+        return build(text, (named,), terms, expand, part_of=part_of)
     matches = terms.find(text, prefixes)
     exact = [match for match in matches if match.scope in ("", "EXACT")]
     found = _most_special(exact or list(matches), terms)
-    return build(text, found, terms, expand) if found else None
+    return build(text, found, terms, expand, part_of=part_of) if found else None
 
 
 def _most_special(matches: Sequence[TermMatch], terms: TermStore) -> tuple[Curie, ...]:
@@ -86,8 +91,18 @@ def _named_by_id(text: str, terms: TermStore) -> Curie | None:
     return curie if curie is not None and terms.get(curie) is not None else None
 
 
-def build(text: str, curies: Sequence[Curie], terms: TermStore, expand: Expand) -> Meaning:
-    """Put together what terms that share a text cover; the first is the one shown."""
+def build(
+    text: str,
+    curies: Sequence[Curie],
+    terms: TermStore,
+    expand: Expand,
+    *,
+    part_of: bool | None = None,
+) -> Meaning:
+    """Put together what terms that share a text cover; the first is the one shown.
+
+    ``part_of`` says whether they cover their parts, too; None: as each term's ontology says.
+    """
     covered: dict[Curie, None] = {}
     names: dict[str, str] = {}
     first, label = curies[0], ""
@@ -103,7 +118,8 @@ def build(text: str, curies: Sequence[Curie], terms: TermStore, expand: Expand) 
     own = len(covered)
     if expand == "subclasses":
         for curie in tuple(covered):
-            covered.update(dict.fromkeys(sorted(terms.descendants(curie))))
+            parts = counts_parts(curie) if part_of is None else part_of
+            covered.update(dict.fromkeys(sorted(terms.descendants(curie, part_of=parts))))
     names.pop(fold(text), None)
     return Meaning(
         text=text,

@@ -79,7 +79,9 @@ def _among(asked: FieldMatch, field: Field, terms: TermStore, expand: Expand) ->
         texts.update(dict.fromkeys(_texts(field, value)))
         if field.type != "term":
             continue
-        meaning = meaning_of(value, terms, reach, field.prefixes) if reach != "none" else None
+        meaning = None
+        if reach != "none":
+            meaning = meaning_of(value, terms, reach, field.prefixes, part_of=field.part_of)
         if meaning is None:
             found.update(dict.fromkeys(_bare_curie(value)))
             continue

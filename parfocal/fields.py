@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from parfocal.errors import ConfigError, QueryInvalid
+from parfocal.identifiers import Curie
 
 FieldType = Literal["term", "keyword", "number", "length", "date"]
 """term: ontology terms and texts; keyword: exact text, case ignored.
@@ -26,7 +27,8 @@ class Field(Struct, frozen=True):
 
     ``keys`` are the source keys whose values belong to it (compared by :func:`plain_key`),
     ``prefixes`` the ontologies of its terms in order of preference, ``inherited`` says whether an
-    image without a value takes it from what it lies in.
+    image without a value takes it from what it lies in, ``part_of`` whether a question for a term
+    finds its parts, too.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Field(Struct, frozen=True):
     inherited: bool = False
     keys: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    part_of: bool = False
 
 
 FIELDS: tuple[Field, ...] = (
@@ -101,6 +104,7 @@ FIELDS: tuple[Field, ...] = (
             "anatomical entity",
         ),
         prefixes=("UBERON", "PO", "BTO", "EFO", "ZFA"),
+        part_of=True,
     ),
     Field(
         "imaging_method",
@@ -251,6 +255,16 @@ _WRAPPED = re.compile(
     r"^(?:characteristics|experimental condition|comment)\s*\[(.+)\]$", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"[ .]\d{1,3}$")
+
+
+def counts_parts(curie: Curie) -> bool:
+    """Whether a question for a term finds its parts: as the first field of its ontology says.
+
+    >>> counts_parts(Curie("UBERON:0000955")), counts_parts(Curie("CL:0000540"))
+    (True, False)
+    """
+    prefix = curie.partition(":")[0]
+    return next((field.part_of for field in FIELDS if prefix in field.prefixes), False)
 
 
 def field_named(name: str) -> Field | None:

@@ -140,12 +140,18 @@ class TermStore(Protocol):
         """
         ...
 
-    def ancestors(self, curie: Curie) -> frozenset[Curie]:
-        """Return all terms above over is_a, without the term itself; a cycle does no harm."""
+    def ancestors(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
+        """Return all terms above over is_a, without the term itself; a cycle does no harm.
+
+        With ``part_of``, over links of both kinds.
+        """
         ...
 
-    def descendants(self, curie: Curie) -> frozenset[Curie]:
-        """Return all terms below over is_a, with the term itself if it is known or has any."""
+    def descendants(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
+        """Return all terms below over is_a, with the term itself if it is known or has any.
+
+        With ``part_of``, over links of both kinds.
+        """
         ...
 
     def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 
 import msgspec
 
@@ -12,6 +13,7 @@ from parfocal.query import fold
 from parfocal.values import OntologySummary, TermInfo, TermMatch
 
 LABEL = "LABEL"
+_Links = dict[Curie, set[Curie]]
 _SCOPES = {LABEL: 0, "EXACT": 1, "NARROW": 2, "BROAD": 3, "RELATED": 4}
 
 
@@ -58,6 +60,7 @@ def merge(told: Iterable[TermInfo]) -> TermInfo | None:
         first,
         synonyms=tuple(synonyms),
         parents=tuple(dict.fromkeys(parent for term in ranked for parent in term.parents)),
+        part_of=tuple(dict.fromkeys(whole for term in ranked for whole in term.part_of)),
         definition=next((term.definition for term in ranked if term.definition), ""),
     )
 
@@ -127,8 +130,9 @@ class MemoryTermStore:
     def __init__(self, terms: Iterable[TermInfo] = (), *, version: str = "1") -> None:
         self._told: dict[Curie, list[TermInfo]] = {}
         self._names: dict[str, dict[tuple[Curie, str], None]] = {}
-        self._below: dict[Curie, set[Curie]] = {}
-        self._above: dict[Curie, set[Curie]] = {}
+        # Links over is_a alone, and over is_a and part_of.
+        self._below: tuple[_Links, _Links] = ({}, {})
+        self._above: tuple[_Links, _Links] = ({}, {})
         self._version = version
         for term in terms:
             self._add(term)
@@ -137,9 +141,10 @@ class MemoryTermStore:
         self._told.setdefault(term.curie, []).append(term)
         for scope, text in names_of(term):
             self._names.setdefault(fold(text), {})[term.curie, scope] = None
-        for parent in term.parents:
-            self._below.setdefault(parent, set()).add(term.curie)
-            self._above.setdefault(term.curie, set()).add(parent)
+        for above, kinds in ((term.parents, (0, 1)), (term.part_of, (1,))):
+            for parent, kind in product(above, kinds):
+                self._below[kind].setdefault(parent, set()).add(term.curie)
+                self._above[kind].setdefault(term.curie, set()).add(parent)
 
     def get(self, curie: Curie) -> TermInfo | None:
         """Return a term, or None."""
@@ -149,13 +154,13 @@ class MemoryTermStore:
         """Return live terms whose label or synonym equals the text, best first."""
         return rank(text, self._names.get(fold(text), ()), self.get, prefixes)
 
-    def ancestors(self, curie: Curie) -> frozenset[Curie]:
-        """Return all terms above over is_a, without the term itself."""
-        return _closure(curie, self._above) - {curie}
+    def ancestors(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
+        """Return all terms above, without the term itself."""
+        return _closure(curie, self._above[part_of]) - {curie}
 
-    def descendants(self, curie: Curie) -> frozenset[Curie]:
-        """Return all terms below over is_a, with the term itself if it is known or has any."""
-        below = _closure(curie, self._below)
+    def descendants(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
+        """Return all terms below, with the term itself if it is known or has any."""
+        below = _closure(curie, self._below[part_of])
         return below | {curie} if below or curie in self._told else frozenset()
 
     def suggest(self, prefix: str, limit: int = 10) -> tuple[TermMatch, ...]:
@@ -232,7 +237,7 @@ def suggestions(
     return tuple(found.values())[:limit]
 
 
-def _closure(start: Curie, edges: dict[Curie, set[Curie]]) -> frozenset[Curie]:
+def _closure(start: Curie, edges: _Links) -> frozenset[Curie]:
     seen: set[Curie] = set()
     waiting = [start]
     while waiting:

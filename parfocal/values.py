@@ -96,6 +96,8 @@ class TermInfo(Struct, frozen=True):
     replaced_by: tuple[Curie, ...] = ()
     definition: str = ""
     iri: str = ""
+    part_of: tuple[Curie, ...] = ()
+    """Terms that it is a part of."""
 
 
 class TermMatch(Struct, frozen=True):
@@ -117,6 +119,8 @@ class OntologySummary(Struct, frozen=True):
     loaded: str
     reader: str
     skipped: tuple[str, ...] = ()
+    former: str = ""
+    """Version that this one replaced."""
 
 
 class KeptItem(Struct, frozen=True):

@@ -23,6 +23,7 @@ def term(
     ontology: str = "",
     obsolete: bool = False,
     replaced_by: tuple[str, ...] = (),
+    part_of: tuple[str, ...] = (),
 ) -> TermInfo:
     """Make a term; its ontology is that of its prefix unless another is named."""
     return TermInfo(
@@ -33,6 +34,7 @@ def term(
         parents=tuple(Curie(parent) for parent in parents),
         obsolete=obsolete,
         replaced_by=tuple(Curie(other) for other in replaced_by),
+        part_of=tuple(Curie(whole) for whole in part_of),
     )
 
 
@@ -177,6 +179,42 @@ class TermStoreContract:
         store = make((term("X:1", "a", "X:3"), term("X:2", "b", "X:1"), term("X:3", "c", "X:2")))
         assert store.ancestors(Curie("X:1")) == {"X:2", "X:3"}
         assert store.descendants(Curie("X:1")) == {"X:1", "X:2", "X:3"}
+
+    def test_parts_are_followed_when_asked_for(self, make: Make) -> None:
+        brain, finger = Curie("UBERON:1"), Curie("UBERON:5")
+        store = make(
+            (
+                term("UBERON:1", "brain", "UBERON:0"),
+                term("UBERON:2", "hippocampus", part_of=("UBERON:1",)),
+                term("UBERON:3", "left hippocampus", "UBERON:2"),
+                term("UBERON:4", "finger", part_of=("UBERON:5",)),
+            )
+        )
+        assert store.descendants(brain) == {brain}
+        assert store.descendants(brain, part_of=True) == {brain, "UBERON:2", "UBERON:3"}
+        assert store.ancestors(Curie("UBERON:3")) == {"UBERON:2"}
+        assert store.ancestors(Curie("UBERON:3"), part_of=True) == {"UBERON:2", brain, "UBERON:0"}
+        assert store.descendants(finger) == frozenset()
+        assert store.descendants(finger, part_of=True) == {finger, "UBERON:4"}
+        told = store.get(Curie("UBERON:2"))
+        assert told is not None
+        assert (told.parents, told.part_of) == ((), (brain,))
+
+    def test_several_ontologies_tell_of_one_hierarchy(self, make: Make) -> None:
+        store = make(
+            (
+                term("X:1", "one", "X:0", ontology="a"),
+                term("X:2", "two", "X:1", ontology="a"),
+                term("X:0", "none", "X:9", ontology="b"),
+                term("X:3", "three", "X:2", ontology="b"),
+                term("X:4", "four", "X:3", "X:1", ontology="c"),
+                term("X:9", "nine", "X:4", ontology="c"),
+            )
+        )
+        every = {"X:0", "X:1", "X:2", "X:3", "X:4", "X:9"}
+        for curie in map(Curie, every):
+            assert store.descendants(curie) == every
+            assert store.ancestors(curie) == every - {curie}
 
     def test_home_ontology_decides_when_several_tell_of_a_term(self, make: Make) -> None:
         store = make(

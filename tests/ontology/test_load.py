@@ -242,7 +242,7 @@ NOT_ONTOLOGIES = [
     (b"Ontology(" + b"A(" * 100_000, "deeply"),
     (b"Ontology(<http://x>)", "no class"),
     (b"format-version: 1.2\n", "no term"),
-    (b"@prefix owl: <http://www.w3.org/2002/07/owl#> .", "Turtle"),
+    (b"@prefix owl: <http://www.w3.org/2002/07/owl#> .", "no class or concept"),
     (OWL[: len(OWL) // 2].encode(), "broken"),
     (gzip.compress(OBO.encode() * 50)[:-30], "in the middle"),
     (b"\x1f\x8b" + b"x" * 100, "gzip"),
