@@ -60,7 +60,7 @@ $(RUN):
 $(VENV)/.demo: pyproject.toml constraints.txt | $(RUN)
 	@echo "installing parfocal and what it needs (once)"
 	@$(INSTALL) --no-compile setuptools
-	@$(INSTALL) --no-compile --no-build-isolation --editable '.[images,publish]'
+	@$(INSTALL) --no-compile --no-build-isolation --editable '.[hdf5,images,publish]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(RUN)
