@@ -50,6 +50,7 @@ PAGES = {
     "refused": "/?q=mitosis+AND",
     "record": STUDY,
     "sources": "/sources?problems=idr",
+    "history": "/sources?history=idr",
     "sparql": SPARQL,
     "about": "/about",
     "sign-in": "/sign-in",
