@@ -25,7 +25,7 @@ from harvester.lab_kinds import kind_of
 from harvester.lab_places import Names, Places
 from harvester.lab_plates import PlateReader, PlateRest
 from harvester.lab_tree import DiskTree, Found, LabTree, Listing
-from harvester.ome_parts import ImageParts
+from harvester.ome_parts import ImageParts, field_number
 from harvester.zarr_tree import (
     MARKS,
     MAX_METADATA_XML,
@@ -256,7 +256,7 @@ class TreeWalk:
                     if parts.problem:
                         yield Problem(f"{path}/{METADATA}", parts.problem, severity="warning")
                 elif found.well:
-                    xml = parts.of(found.well, _field_number(found.path))
+                    xml = parts.of(found.well, field_number(found.path))
                     found = msgspec.structs.replace(found, xml=xml)
                 identity = _group_identity(found)
                 yield from self._places.announce(folder, context, path, identity)
@@ -290,12 +290,6 @@ class TreeWalk:
         if isinstance(found, PlateGroup):
             return PlateItem(found, place, native, identity)
         return GroupItem(found, place, native, identity, plate)
-
-
-def _field_number(path: str) -> int:
-    """The number of an image within its well, which bioformats2raw takes for its path."""
-    last = path.rpartition("/")[2]
-    return int(last) if last.isdecimal() and len(last) < 6 else 0
 
 
 def _group_identity(found: Group | PlateGroup) -> str:

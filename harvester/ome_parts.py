@@ -17,6 +17,16 @@ def _integer(text: str | None) -> int:
     return int(text) if text is not None and text.isdecimal() and len(text) < 6 else 0
 
 
+def field_number(path: str) -> int:
+    """Return the number of an image within its well, which bioformats2raw takes for its path.
+
+    >>> field_number("plate.zarr/A/1/3")
+    3
+    """
+    last = path.rpartition("/")[2]
+    return int(last) if last.isdecimal() and len(last) < 6 else 0
+
+
 class ImageParts:
     """The images of a plate's OME-XML by well and number of the field; none of a damaged one."""
 

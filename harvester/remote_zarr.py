@@ -8,6 +8,7 @@ tells its wells and their images, so that an unchanged plate is not read to find
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import TypeVar
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from harvester import zarr_tree
 from harvester.ahead import gathered, in_order
+from harvester.ome_parts import ImageParts, field_number
 from harvester.s3_answers import Hidden, Objects
 from harvester.zarr_tree import Group, Opened, PlateGroup, Reading, Spot, checked
 from parfocal.errors import SourceError, SourceMalformed, SourceRefused
@@ -95,6 +97,10 @@ class _Reader:
         self.asked[path] = "" if got is None else got.etag or _NO_ETAG
         return None if got is None else got.content
 
+    async def content(self, path: str) -> bytes:
+        """Return a file of metadata; b"" when there is none."""
+        return await self._read(zarr_tree.MAX_METADATA_XML, path) or b""
+
     async def follow(self, reading: Reading[T]) -> T:
         """Carry a reading out; what it wants at one time is asked at one time."""
         try:
@@ -117,6 +123,25 @@ class _Reader:
         ):
             raise SourceRefused("a document is refused or missing", where=group.path)
         return group
+
+
+class _PlateXml:
+    """The OME-XML of a plate, asked for when an image is read; its state is in the stamp."""
+
+    def __init__(self, reader: _Reader, held: Wells) -> None:
+        self._reader = reader
+        self._path = f"{held.path}/{zarr_tree.METADATA}"
+        self._there = bool(held.stamp.spot.xml)
+        self._asking = asyncio.Lock()
+        self._parts: ImageParts | None = None
+
+    async def parts(self) -> ImageParts:
+        """Return what it says of each image; of none when there is no OME-XML."""
+        async with self._asking:
+            if self._parts is None:
+                xml = await self._reader.content(self._path) if self._there else b""
+                self._parts = await asyncio.to_thread(ImageParts, xml)
+        return self._parts
 
 
 def _written(stamp: GroupStamp | PlateStamp) -> str:
@@ -189,7 +214,8 @@ class Groups:
         if opened.kind == "plate":
             plate, facts = await reader.follow(zarr_tree.read_plate(opened))
             wells = tuple(WellStamp(w.path, w.name) for w in dict.fromkeys(facts.wells))
-            spot = Spot(plate=facts.name, plate_path=opened.path, newer=newer)
+            xml = await self._xml_state(reader, opened)
+            spot = Spot(plate=facts.name, plate_path=opened.path, newer=newer, xml=xml)
             stamp = PlateStamp(reader.asked, spot, self._salt, named, wells)
             return Wells(opened.path, plate, stamp)
         if opened.kind == "well":
@@ -201,6 +227,14 @@ class Groups:
         group = reader.checked(await reader.follow(read(opened)))
         single = GroupStamp(reader.asked, Spot(), self._salt, named)
         return Part(opened.path, group, _written(single))
+
+    async def _xml_state(self, reader: _Reader, opened: Opened) -> str:
+        """The state of a plate's OME-XML, "" without one; part of the stamp."""
+        path = f"{opened.path}/{zarr_tree.METADATA}"
+        if not opened.may_have("OME/"):
+            return ""
+        reader.asked[path] = await self._state(path)
+        return reader.asked[path] if reader.asked[path] != _HIDDEN else ""
 
     async def _same(self, asked: dict[str, str], etags: dict[str, str] | None = None) -> bool:
         """Whether all objects are as they were; one that cannot be asked counts as changed."""
@@ -236,8 +270,12 @@ class Groups:
             yield await self._plate(held, replace(held.stamp, wells=tuple(wells)), complete=not bad)
         for problem in bad:
             yield problem
+        xml = _PlateXml(_Reader(self._objects), held)
+        if held.plate is not None and not after and (await xml.parts()).problem:
+            where = f"{held.path}/{zarr_tree.METADATA}"
+            yield Problem(where, (await xml.parts()).problem, severity="warning")
         places = _places(held, wells, after)
-        async for part in in_order(self._field, places, self._at_once):
+        async for part in in_order(partial(self._field, xml), places, self._at_once):
             yield part
 
     async def _plate(self, held: Wells, stamp: PlateStamp, *, complete: bool) -> Part:
@@ -264,7 +302,7 @@ class Groups:
             return problem_of(path[:400], error)
         return WellStamp(well.path, well.name, reader.asked, images)
 
-    async def _field(self, place: tuple[str, str, Spot]) -> Found:
+    async def _field(self, xml: _PlateXml, place: tuple[str, str, Spot]) -> Found:
         well, image, spot = place
         path = f"{well}/{image}"
         known = self._stamp(path)
@@ -275,6 +313,8 @@ class Groups:
             if stamp and stamp.spot == spot and await self._same(stamp.asked):
                 return Part(path, None, known)
             group = reader.checked(await reader.follow(zarr_tree.read_field(path, spot)))
+            said = (await xml.parts()).of(spot.well, field_number(path)) if spot.well else b""
+            group = replace(group, xml=said)
         except (SourceMalformed, SourceRefused) as error:
             return problem_of(path[:400], error)
         return Part(path, group, _written(GroupStamp(reader.asked, spot, self._salt)))

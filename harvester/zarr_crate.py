@@ -50,7 +50,8 @@ def claims_of(
 def _acquired(crate: Crate) -> Iterator[tuple[str, str, str, str]]:
     """Yield (field, key, identifier, name) of what acquisitions of the crate's data name."""
     waiting = list(crate.all(crate.root, "resultOf", "acquisiton_method", "biological_entity"))
-    waiting += [e for e in crate.entities.values() if "image_acquisition" in types(e)]
+    if not waiting:
+        waiting = [e for e in crate.entities.values() if "image_acquisition" in types(e)]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_STEPS:
         entity = waiting.pop(0)

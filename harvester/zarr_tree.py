@@ -247,12 +247,16 @@ def read_well(path: str, newer: bool | None = None) -> Reading[tuple[str, ...]]:
 
 
 class Spot(Struct, frozen=True):
-    """Where a well stands: its name, its plate's name and path, the plate's kind of Zarr."""
+    """Where a well stands: its name, its plate's name and path, the plate's kind of Zarr.
+
+    ``xml`` is the state of the plate's OME-XML, which says more of the well's images.
+    """
 
     well: str = ""
     plate: str = ""
     plate_path: str = ""
     newer: bool | None = None
+    xml: str = ""
 
 
 def read_field(path: str, spot: Spot) -> Reading[Group]:

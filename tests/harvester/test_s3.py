@@ -561,3 +561,41 @@ def test_etags_that_a_proxy_rewrote_are_known_again() -> None:
         stamps = {item.key: item.stamp for item in raw_items(first)}
         again = fetch_all(source, walk=Visit(stamps=stamps))
         assert len([one for one in again if isinstance(one, Unchanged)]) == 2
+
+
+def plate_xml(words: str) -> bytes:
+    space = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+    sample = '<WellSample ID="WellSample:0:0:0" Index="0"><ImageRef ID="Image:0"/></WellSample>'
+    return (
+        f'<OME {space}><Plate ID="Plate:0" Name="screen 7"><Well ID="Well:0" Row="0" Column="0">'
+        f'{sample}</Well></Plate><Image ID="Image:0"><Description>{words}</Description></Image>'
+        "</OME>"
+    ).encode()
+
+
+def test_the_xml_of_a_plate_describes_its_fields() -> None:
+    bucket = FakeS3()
+    put_plate(bucket, "a/plate.zarr", ("A/1",))
+    bucket.put("a/plate.zarr/OME/METADATA.ome.xml", plate_xml("first words"))
+    with serve(bucket) as server:
+        source = source_of(server)
+        first = fetch_all(source)
+        held = by_id(normalise_all(source, first))
+        assert held["a/plate.zarr/A/1/0"].description == "first words"
+        assert held["a/plate.zarr/A/1/1"].description == ""
+        stamps = {item.key: item.stamp for item in raw_items(first)}
+        server.forget()
+        again = fetch_all(source, walk=Visit(stamps=stamps))
+        assert len([one for one in again if isinstance(one, Unchanged)]) == 3
+        assert not [a for a in server.asked if a.method == "GET" and "METADATA" in a.path]
+
+        bucket.put("a/plate.zarr/OME/METADATA.ome.xml", plate_xml("other words"))
+        changed = fetch_all(source, walk=Visit(stamps=stamps))
+        held = by_id(normalise_all(source, changed))
+        assert held["a/plate.zarr/A/1/0"].description == "other words"
+
+        bucket.put("a/plate.zarr/OME/METADATA.ome.xml", b"<OME")
+        broken = fetch_all(source, walk=Visit(stamps=stamps))
+        told = [(p.item, p.severity) for p in problems(broken)]
+        assert ("a/plate.zarr/OME/METADATA.ome.xml", "warning") in told
+        assert len([r for r in normalise_all(source, broken) if isinstance(r, Image)]) == 2
