@@ -66,6 +66,8 @@ class FakeInvenio:
         self.clock = datetime(2024, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
         self.number = 100
         self.how = ""
+        self.terse = False
+        """Whether records say no more than what a walk needs."""
         for _ in range(count):
             self.add()
 
@@ -209,6 +211,9 @@ class FakeInvenio:
         ]
 
     def shown(self, one: dict[str, Any], files: bool) -> dict[str, Any]:
+        if self.terse:
+            kept = {name: one[name] for name in ("id", "created", "updated", "metadata")}
+            return {**kept, "parent": {"id": one["parent"]}, "files": {"enabled": False}}
         shown = self.shown_old(one) if self.old else self.shown_rdm(one)
         if not files:
             shown["files"] = {"enabled": True}

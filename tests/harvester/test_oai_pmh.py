@@ -58,7 +58,7 @@ class TestPersistent(HttpSourceContract):
 class TestForgetful(TestPersistent):
     """A provider that tells days only and nothing of what is deleted."""
 
-    test_failure_that_passes = None  # as for providers that keep deleted headers
+    test_failure_that_passes = test_failure_that_lasts = None  # as above
 
     @pytest.fixture
     def archive(self) -> FakeOai:

@@ -110,7 +110,7 @@ def test_what_goes_after_a_walk_was_killed_is_gone_in_the_end(
     archive = plain(kind)
     with serve(archive) as server:
         name, source = made(kind, server.url)
-        for count in range(6):
+        for count in (0, 2, 4):
             store = SqliteStore()
             harvest(store, name, source)
             archive.add()
@@ -130,7 +130,7 @@ def test_what_goes_while_a_walk_is_under_way_is_gone_in_the_end(kind: str) -> No
     archive = plain(kind)
     with serve(archive) as server:
         name, source = made(kind, server.url)
-        for place in range(1, 7):
+        for place in (2, 4, 5):
             store = SqliteStore()
             harvest(store, name, source)
             archive.add()
