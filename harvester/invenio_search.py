@@ -236,7 +236,7 @@ class Search:
             span = _span(field, _norm_time(low), _end(high))
             hits = await self.ask(span, _ASCENDING[field])
             after = Spot(_norm_time(high + _TICK))
-            if hits.total > len(hits.records) and high - low >= 2 * _TICK:
+            if hits.total > len(hits.records) and high - low >= _TICK:
                 middle = _floor(low + (high - low) / 2)
                 waiting += [(middle + _TICK, high), (low, middle)]
             elif hits.total <= len(hits.records):

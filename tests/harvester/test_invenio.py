@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from harvester.http import Http
 from harvester.invenio_dumps import read_ids
+from harvester.invenio_search import Scope, Search, identity
 from harvester.sources.invenio import InvenioRecords
 from parfocal.errors import SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue
@@ -177,6 +180,30 @@ def test_more_records_of_one_instant_than_fit_a_page(step: timedelta, sorts: boo
     assert len(keys) == len(set(keys)) == 71
 
 
+@pytest.mark.parametrize("offset", range(0, 40, 3))
+def test_spans_are_cut_down_to_any_instant(offset: int) -> None:
+    instant = datetime(2024, 5, 1, tzinfo=UTC) + timedelta(milliseconds=offset)
+    archive = many(0, timedelta(0), sorts=False)
+    for _ in range(30):
+        archive.add(when=instant.isoformat(timespec="microseconds"))
+    with serve(archive) as server:
+        source = source_at(server, timeout=30, page_size=10)
+        found = asyncio.run(spans_of(source, datetime(2024, 5, 1, tzinfo=UTC)))
+    assert sorted(found) == sorted(one["id"] for one in archive.records)
+
+
+async def spans_of(source: InvenioRecords, start: datetime) -> list[str]:
+    options = source.options
+    async with Http(options, Visit()) as http:
+        search = Search(http, Scope(f"{options.root}/api/records", "", (), 10))
+        end = start + timedelta(milliseconds=40)
+        return [
+            identity(one)
+            async for page, _ in search._spans("created", [(start, end)])
+            for one in page
+        ]
+
+
 def test_size_of_a_page_follows_what_the_archive_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPO_TOKEN", "open sesame")
     archive = FakeInvenio(60)
@@ -295,8 +322,6 @@ def test_since_a_day() -> None:
 
 
 def fetch_since(source: InvenioRecords, day: date) -> list[object]:
-    import asyncio
-
     async def whole() -> list[object]:
         return [one async for one in source.fetch_since(day, Visit())]
 
