@@ -101,7 +101,8 @@ def open_zip(archive: str, content: Content) -> ArchiveTree:
     for info in file.infolist():
         if not info.is_dir():
             changed = info.CRC << 32 | zlib.crc32(repr(info.date_time).encode())
-            members.add(info.orig_filename, info.file_size, changed, info, _zip_oddity(info))
+            name = info.orig_filename.replace("\\", "/")  # as some programs on Windows write them
+            members.add(name, info.file_size, changed, info, _zip_oddity(info))
     return ZipTree(archive, members, file, content)
 
 

@@ -56,7 +56,10 @@ class FolderReader:
         self, folder: str, files: Iterable[Found], names: frozenset[str], context: Context
     ) -> Generator[Outcome]:
         """Yield the items of a folder's files, announcing what they lie in before the first."""
-        images = [f for f in files if kind_of(f.base) in _IMAGES and not is_thumbnail(f.base)]
+        images = [
+            file for file in files
+            if kind_of(file.base) in _IMAGES and not is_thumbnail(file.base)
+        ]  # fmt: skip
         images.sort(key=lambda file: (kind_of(file.base) != "xml", file.name))
         siblings = _digest(names)
         for file, looked in self._looked(images, context, siblings):

@@ -67,6 +67,19 @@ def kind_of(name: str) -> str:
     return _of_suffix(suffix)
 
 
+def is_part(path: str, names: frozenset[str]) -> bool:
+    """Whether a folder is a part of an image that another name of its folder stands for.
+
+    >>> is_part("run/a.oif.files", frozenset({"a.oif"})), is_part("_b_", frozenset({"b.vsi"}))
+    (True, True)
+    """
+    base = path.rpartition("/")[2]
+    lower = base.lower()
+    if lower.endswith(".oif.files"):
+        return base[: -len(".files")] in names
+    return base.startswith("_") and base.endswith("_") and f"{base[1:-1]}.vsi" in names
+
+
 def format_of(name: str) -> str:
     """Return the name of the format of a file whose content is not read."""
     return image_format(name)

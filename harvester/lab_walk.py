@@ -21,7 +21,7 @@ from harvester.lab_context import Context, context_of
 from harvester.lab_files import READ_AHEAD
 from harvester.lab_folder import FolderReader
 from harvester.lab_items import GroupItem, PlateItem, ReadItem, pack
-from harvester.lab_kinds import kind_of
+from harvester.lab_kinds import is_part, kind_of
 from harvester.lab_places import Names, Places
 from harvester.lab_plates import PlateReader, PlateRest
 from harvester.lab_tree import DiskTree, Found, LabTree, Listing
@@ -161,7 +161,8 @@ class TreeWalk:
         for file in rest.files:
             if kind_of(file.base) == "archive":
                 below.append((f"{file.name}!", context, True))
-        below.extend((folder, context, False) for folder in rest.folders)
+        inner = (folder for folder in rest.folders if not is_part(folder, listing.names))
+        below.extend((folder, context, False) for folder in inner)
         yield from listing.problems
         yield from problems
         yield from plates.items(rest, path, context)

@@ -404,3 +404,13 @@ def test_ome_xml_of_a_plate_is_merged_into_its_fields(tmp_path: Path) -> None:
     records, problems = harvest(tmp_path / "lab")
     assert "lab:mitotic-arrest-screen/plate-1.ome.zarr/B/2/0" in records
     assert [p.severity for p in problems] == ["warning"]
+
+
+def test_parts_of_an_unread_image_are_no_images(tmp_path: Path) -> None:
+    for name in ("a.oif", "b.vsi", "_b_/stack1/frame_t.ets", "c.ics", "c.ids"):
+        path = tmp_path / "study" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    write_tiff(tmp_path / "study" / "a.oif.files" / "s_C001.tif")
+    images = {r.title for r in harvest(tmp_path)[0].values() if isinstance(r, Image)}
+    assert images == {"a.oif", "b.vsi", "c.ics"}
