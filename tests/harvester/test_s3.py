@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ def problems(found: list[Fetched]) -> list[Problem]:
     return [one for one in found if isinstance(one, Problem)]
 
 
+FULL_XML = b"""<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"
+ UUID="urn:uuid:12345678-1234-1234-1234-123456789abc">
+ <Experimenter ID="Experimenter:0" FirstName="Ada" LastName="Example"/>
+ <Instrument ID="Instrument:0"><Microscope Manufacturer="Maker" Model="M1"/>
+  <Objective ID="Objective:0" NominalMagnification="60" LensNA="1.4" Immersion="Oil"/></Instrument>
+ <Image ID="Image:0" Name="full"><AcquisitionDate>2024-05-06T07:08:09</AcquisitionDate>
+  <ExperimenterRef ID="Experimenter:0"/><Description>All of it.</Description>
+  <InstrumentRef ID="Instrument:0"/><ObjectiveSettings ID="Objective:0"/>
+  <StageLabel Name="here" X="1" XUnit="mm" Y="2" YUnit="mm"/>
+  <Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="4" SizeY="5" SizeZ="2" SizeC="1"
+   SizeT="3" PhysicalSizeX="0.1" PhysicalSizeY="0.1" PhysicalSizeZ="0.5" TimeIncrement="2">
+   <Channel ID="Channel:0" Name="GFP" Fluor="EGFP" ExcitationWavelength="488"
+    EmissionWavelength="509" AcquisitionMode="SpinningDiskConfocal"/><MetadataOnly/></Pixels>
+  <ROIRef ID="ROI:0"/></Image><ROI ID="ROI:0"><Union/></ROI></OME>"""
+
+
 class TestS3(HttpSourceContract):
     skips_unchanged = True
     asked_again = 24
@@ -71,6 +88,31 @@ class TestS3(HttpSourceContract):
     @pytest.fixture
     def name(self) -> str:
         return "s3"
+
+    @pytest.fixture
+    def broken(self) -> Iterator[Source]:
+        bucket = FakeS3()
+        bucket.put("a/bad.zarr/zarr.json", b"{")
+        bucket.put("a/bad.tif", b"II*")
+        bucket.put("a/empty.zarr/zarr.json", group())
+        bucket.put_image("a/good.zarr")
+        with serve(bucket) as server:
+            yield source_of(server)
+
+    @pytest.fixture
+    def fullest(self) -> Iterator[Source]:
+        """All that a store can say: a crate, channels, label images, a plate, OME-XML."""
+        bucket = FakeS3()
+        channels = {"channels": [{"label": "DAPI", "color": "0000FF"}]}
+        bucket.put_image("a/full.zarr")
+        bucket.put("a/full.zarr/zarr.json", image_group("full", omero=channels))
+        bucket.put("a/full.zarr/labels/zarr.json", group(labels=["nuclei"]))
+        bucket.put("a/full.zarr/ro-crate-metadata.json", CRATE)
+        put_plate(bucket, "a/plate.zarr")
+        bucket.put("a/plate.zarr/ro-crate-metadata.json", CRATE)
+        bucket.put("a/deep/scope.ome.xml", FULL_XML)
+        with serve(bucket) as server:
+            yield source_of(server)
 
 
 # ------------------------------------------------------------------ what is read, and what is not
