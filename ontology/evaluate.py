@@ -15,6 +15,7 @@ from msgspec import Struct
 from ontology.gold import GoldRow
 from ontology.learned import Mappings
 from ontology.reading import Reader, Reading
+from ontology.reliability import Answer, Bin, bins_of
 from ontology.wording import words_of
 from parfocal.fields import Field, field_of_key
 from parfocal.identifiers import Curie
@@ -68,8 +69,7 @@ class Evaluation(Struct, frozen=True):
     together: Score
     ontologies: dict[str, Score]
     methods: dict[str, Score]
-    reliability: tuple[tuple[float, int, float], ...]
-    """(lowest score of the tenth, answers, share right)."""
+    reliability: tuple[Bin, ...]
     misses: tuple[Miss, ...]
     doubtful: tuple[Miss, ...]
     """Pairs left out of the counts because the gold itself is in doubt."""
@@ -187,7 +187,7 @@ def _evaluation(pairs: dict[tuple[str, str], list[_Trial]], known: _Known) -> Ev
     ontologies: dict[str, Score] = defaultdict(Score)
     methods: dict[str, Score] = defaultdict(Score)
     together = Score()
-    tenths: dict[int, list[bool]] = defaultdict(list)
+    answers: list[Answer] = []
     misses: list[Miss] = []
     doubtful: list[Miss] = []
     unanswerable: Counter[str] = Counter()
@@ -205,16 +205,13 @@ def _evaluation(pairs: dict[tuple[str, str], list[_Trial]], known: _Known) -> Ev
                 continue
         groups = [fields[field], ontologies[max(gold).partition(":")[0]]]
         groups += [together] if field in TOGETHER else []
-        _count(trials, groups, methods, tenths)
+        _count(trials, groups, methods, answers)
     return Evaluation(
         fields=dict(sorted(fields.items())),
         together=together,
         ontologies=dict(sorted(ontologies.items())),
         methods=dict(sorted(methods.items())),
-        reliability=tuple(
-            (tenth / 10, len(found), sum(found) / len(found))
-            for tenth, found in sorted(tenths.items())
-        ),
+        reliability=bins_of(answers),
         misses=tuple(sorted(misses, key=lambda miss: (-miss.studies, miss.field, miss.text))),
         doubtful=tuple(doubtful),
         unanswerable=dict(unanswerable),
@@ -225,7 +222,7 @@ def _count(
     trials: Sequence[_Trial],
     groups: Iterable[Score],
     methods: dict[str, Score],
-    tenths: dict[int, list[bool]],
+    answers: list[Answer],
 ) -> None:
     share = 1 / len(trials)
     answered = share * sum(bool(trial.answers) for trial in trials)
@@ -241,7 +238,7 @@ def _count(
             method.pairs += 1
             method.answered += 1
             method.right += trial.right
-            tenths[min(9, int(answer.score * 10))].append(trial.right)
+            answers.append(Answer(answer.score, trial.right, share))
 
 
 def _miss(

@@ -11,6 +11,7 @@ import msgspec
 from ontology.evaluate import TOGETHER, Evaluation, Miss, Score, evaluate, learned_from
 from ontology.gold import GoldRow, read_gold
 from ontology.reading import Reader
+from ontology.reliability import reliability_plot
 from ontology.terms import open_terms
 from parfocal.config import Settings
 from parfocal.printing import print_json, print_table
@@ -28,6 +29,11 @@ _TOLERANCE = 0.005
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Table of an earlier evaluation (JSON); end with exit code 1 where F1 fell by over 0.005.",
 )
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a plot (SVG) of how often answers of a score are right.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as --compare reads it.")
 @click.pass_context
 def evaluate_command(
@@ -36,6 +42,7 @@ def evaluate_command(
     learn: bool,
     errors: int,
     compare: Path | None,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Measure annotation against curators' words (GOLD: tab-separated, see docs/annotation.md).
@@ -47,6 +54,8 @@ def evaluate_command(
     rows = [row for path in gold for row in read_gold(path)]
     found = _evaluated(ctx.obj, rows, learn=learn)
     table = _table(found)
+    if plot is not None:
+        plot.write_text(reliability_plot(found.reliability), encoding="utf-8")
     if as_json:
         print_json(
             {
@@ -116,10 +125,10 @@ def _print(found: Evaluation, errors: int) -> None:
         print_table((title, "pairs", "precision", "recall", "F1"), rows)
         click.echo()
     shares = [
-        (f"{low:.1f} - {low + 0.1:.1f}", answers, f"{right:.3f}")
-        for low, answers, right in found.reliability
+        (f"{one.lowest:.2f} - {one.highest:.2f}", f"{one.pairs:.0f}", f"{one.right:.3f}")
+        for one in found.reliability
     ]
-    print_table(("score", "answers", "right"), shares)
+    print_table(("score", "pairs", "right"), shares)
     _print_misses("not or wrongly answered", found.misses[:errors], len(found.misses))
     _print_misses("gold in doubt, not counted", found.doubtful[:errors], len(found.doubtful))
     left_out = ", ".join(f"{name} {count}" for name, count in sorted(found.unanswerable.items()))

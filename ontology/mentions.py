@@ -11,7 +11,7 @@ from parfocal import __version__
 from parfocal.knowledge import Knowledge
 from parfocal.model import MENTIONED, Annotation, Dataset, Record
 
-SCORES = {"organism": 0.9, "imaging_method": 0.75, "cell_line": 0.85}
+SCORES = {"organism": 0.9, "imaging_method": 0.65, "cell_line": 0.85}
 OTHER_SCORE = 0.6
 _LONG_KEY = re.compile(r"description|protocol|abstract|summary|overview", re.IGNORECASE)
 

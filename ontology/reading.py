@@ -30,15 +30,15 @@ LONGEST = 300
 """Characters up to which a value may be a name."""
 SCORES = {
     "decided": 1.0,
-    "label": 0.97,
-    "EXACT": 0.94,
+    "label": 0.98,
+    "EXACT": 0.95,
     "NARROW": 0.6,
     "BROAD": 0.6,
     "RELATED": 0.75,
-    "wording": 0.9,
+    "wording": 0.94,
     "abbreviation": 0.9,
     "beginning": 0.8,
-    "misspelt": 0.75,
+    "misspelt": 0.9,
 }
 _WORDING_LOSS = {0: 0.0, 1: 0.02, 2: 0.02, 3: 0.04}
 _PART_LOSS = 0.03
@@ -137,7 +137,7 @@ class Reader:
             return self._reading(decided, text, "decided", SCORES["decided"])
         learned = self._learned.find(field.name, text, prefixes, without=without)
         if learned is not None and self._is_live(learned.term):
-            trust = min(0.95, 0.8 + 0.05 * learned.support)
+            trust = min(0.97, 0.94 + 0.01 * learned.support)
             return self._reading(learned.term, text, "learned", trust * learned.agreement)
         common = self._names.find(field.name, text)
         if common is not None and self._is_live(common):

@@ -21,14 +21,14 @@ def annotate(terms, *pairs):
 
 def test_says_how_it_knows():
     label, synonym = annotate(TAXA, ("Organism", "homo sapiens"), ("Organism 2", "house mouse"))
-    assert (label.method, label.score) == ("label", 0.97)
-    assert (synonym.method, synonym.score) == ("synonym", 0.94)
+    assert (label.method, label.score) == ("label", 0.98)
+    assert (synonym.method, synonym.score) == ("synonym", 0.95)
     assert label.by.startswith("parfocal ")
     assert label.by.endswith("with ncbitaxon 1")
 
 
 @pytest.mark.parametrize(
-    ("scope", "score"), [("EXACT", 0.94), ("RELATED", 0.75), ("BROAD", 0.6), ("NARROW", 0.6)]
+    ("scope", "score"), [("EXACT", 0.95), ("RELATED", 0.75), ("BROAD", 0.6), ("NARROW", 0.6)]
 )
 def test_scope_of_the_synonym_decides_the_score(scope, score):
     terms = (term("CLO:1", "Dahl cell", synonyms=((scope, "D-7"),)),)

@@ -103,3 +103,10 @@ def test_command_prints_tables_and_compares(gold, tmp_path, monkeypatch):
     )
     assert worse.exit_code == 1
     assert "cell_line: F1 0.0000, was 1.0000" in worse.output
+
+
+def test_command_writes_a_plot(gold, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke(root, ["ontology", "evaluate", str(gold), "--plot", "plot.svg"])
+    assert run.exit_code == 0, run.output
+    assert "</svg>" in (tmp_path / "plot.svg").read_text()

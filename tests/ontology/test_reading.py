@@ -102,8 +102,8 @@ def test_learned_from_other_studies_only():
         learned.learn("phenotype", "blob-like", Curie("CMPO:1"), study)
     using = reader(learned=learned)
     ((reading),) = using.read(field, "Blob like")
-    assert (reading.term, reading.method, reading.score) == ("CMPO:1", "learned", 0.9)
-    assert using.read(field, "blob-like", (), ("a",))[0].score == 0.85
+    assert (reading.term, reading.method, reading.score) == ("CMPO:1", "learned", 0.96)
+    assert using.read(field, "blob-like", (), ("a",))[0].score == 0.95
     assert using.read(field, "blob-like", (), ("a", "b")) == ()
 
 
