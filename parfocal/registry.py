@@ -35,6 +35,8 @@ _EXTRA_OF_MODULE = {
     "pyarrow": "s3",
     "h5py": "hdf5",
     "watchfiles": "watch",
+    "safetensors": "meaning",
+    "tokenizers": "meaning",
 }
 
 
