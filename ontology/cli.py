@@ -12,6 +12,7 @@ from ontology.learning_cli import learn_command
 from ontology.load import read
 from ontology.review_cli import decide_command, review_command
 from ontology.terms import SqliteTermStore, open_terms
+from ontology.update_cli import find_command, update_command
 from parfocal.bars import bars
 from parfocal.config import Settings
 from parfocal.errors import OntologyInvalid
@@ -31,6 +32,8 @@ ontology.add_command(evaluate_command)
 ontology.add_command(learn_command)
 ontology.add_command(review_command)
 ontology.add_command(decide_command)
+ontology.add_command(update_command)
+ontology.add_command(find_command)
 
 
 @ontology.command()
@@ -41,9 +44,16 @@ ontology.add_command(decide_command)
     is_flag=True,
     help="Load the tables shipped with it, where nothing better is loaded.",
 )
+@click.option("--allow-shrink", is_flag=True, help="Load also what lost many of its terms.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def load(ctx: click.Context, files: tuple[Path, ...], with_bundled: bool, as_json: bool) -> None:
+def load(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    with_bundled: bool,
+    allow_shrink: bool,
+    as_json: bool,
+) -> None:
     """Load OBO, OWL, OBO Graphs or cellxgene files, also gzipped.
 
     Each file replaces the earlier version of its ontology. A file that cannot be read changes
@@ -55,7 +65,7 @@ def load(ctx: click.Context, files: tuple[Path, ...], with_bundled: bool, as_jso
     try:
         with bars() as show:
             tables = store.load_bundled(partial(show, "tables", 0, None)) if with_bundled else ()
-            done, failed = _load_all(store, files, show)
+            done, failed = _load_all(store, files, show, allow_shrink=allow_shrink)
     finally:
         store.close()
     done = [*tables, *done]
@@ -66,14 +76,14 @@ def load(ctx: click.Context, files: tuple[Path, ...], with_bundled: bool, as_jso
 
 
 def _load_all(
-    store: SqliteTermStore, files: tuple[Path, ...], show: Progress
+    store: SqliteTermStore, files: tuple[Path, ...], show: Progress, *, allow_shrink: bool
 ) -> tuple[list[OntologySummary], list[OntologyInvalid]]:
     done: list[OntologySummary] = []
     failed: list[OntologyInvalid] = []
     for number, path in enumerate(files):
         shown = partial(show, "terms", number, len(files))
         try:
-            summary = store.load(read(path), shown)
+            summary = store.load(read(path), shown, allow_shrink=allow_shrink)
         except OntologyInvalid as error:
             failed.append(error)
             continue
@@ -120,8 +130,8 @@ def list_ontologies(settings: Settings, skipped: bool, as_json: bool) -> None:
         click.echo("no ontology is loaded; run: parfocal ontology load --bundled")
         return
     print_table(
-        ("ontology", "version", "terms", "obsolete", "reader", "loaded"),
-        [(s.name, s.version, s.terms, s.obsolete, s.reader, s.loaded) for s in summaries],
+        ("ontology", "version", "before", "terms", "obsolete", "reader", "loaded"),
+        [(s.name, s.version, s.former, s.terms, s.obsolete, s.reader, s.loaded) for s in summaries],
     )
     for summary in summaries if skipped else ():
         for line in summary.skipped:

@@ -11,10 +11,12 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from ontology import places
+from ontology.changes import Changes, Comparison
 from ontology.document import Document
-from parfocal.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from parfocal.errors import OntologyInvalid, StoreCorrupt, StoreError, StoreFull, StoreLocked
 from parfocal.identifiers import Curie
 from parfocal.query import fold
 from parfocal.terms import LABEL, names_of
@@ -51,8 +53,19 @@ CREATE TABLE jump(
 CREATE TABLE answer(
   asked TEXT PRIMARY KEY, expires REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 """
+_STAGED = "CREATE TEMP TABLE staged(folded TEXT NOT NULL, node INTEGER NOT NULL, scope TEXT)"
+_NAMES_OF_STAGED = """
+INSERT OR IGNORE INTO name SELECT folded, node, ?, scope FROM staged ORDER BY folded, node, scope"""
+_COUNT_REMOTE = """
+UPDATE ontology SET terms = (SELECT count(*) FROM term WHERE ontology = ?),
+  obsolete = (SELECT coalesce(sum(obsolete), 0) FROM term WHERE ontology = ?) WHERE id = ?"""
+_OF_ONE_TERM = (("term", "node"), ("name", "node"), ("edge", "child"), ("extra", "child"))
+REMOTE = "remote"
+"""Name under which the terms are kept that remote services told."""
 _CHUNK = 5000
 _LOADING_MB = 128
+_MANY = 100
+_LEAST_LEFT = 0.8
 # A term that a file defines twice is one term with the names of both.
 _INSERT_TERM = """
 INSERT INTO term VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
@@ -131,31 +144,83 @@ def replace(
     path: Path,
     documents: Iterable[Document],
     progress: Callable[[int], None] | None = None,
+    comparison: Comparison | None = None,
+    *,
+    allow_shrink: bool = False,
 ) -> tuple[OntologySummary, ...]:
     """Put ontologies in place of their earlier versions, all or nothing.
 
-    ``progress`` is told how many terms were written so far.
+    ``progress`` is told how many terms were written so far. With a ``comparison`` that does not
+    keep what it compares, all stays as it was. OntologyInvalid for one that lost many of its terms,
+    which is what a file that was cut off looks like, unless that is allowed.
     """
     with closing(connect(path, _LOADING_MB)) as connection:
-        connection.execute(
-            "CREATE TEMP TABLE staged(folded TEXT NOT NULL, node INTEGER NOT NULL, scope TEXT)"
-        )
+        connection.execute(_STAGED)
         connection.execute("BEGIN IMMEDIATE")
         try:
             places.begin(connection)
-            summaries = tuple(_write(connection, document, progress) for document in documents)
-            places.finish(connection)
-            connection.execute("COMMIT")
+            summaries = tuple(
+                _write(connection, document, progress, comparison, allow_shrink)
+                for document in documents
+            )
+            if comparison is None or comparison.keep:
+                places.finish(connection)
+                connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
     return summaries
 
 
+def keep(path: Path, term: TermInfo) -> None:
+    """Put one term, told by a remote service, in place of what it told before."""
+    with closing(connect(path)) as connection:
+        connection.execute(_STAGED)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            number = _remote(connection)
+            places.begin(connection)
+            node = _nodes(connection, {term.curie})[term.curie]
+            for table, column in _OF_ONE_TERM:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE {column} = ? AND ontology = ?",  # noqa: S608
+                    (node, number),
+                )
+            _insert(connection, number, [term])
+            connection.execute(_NAMES_OF_STAGED, (number,))
+            places.add_extra(connection, number)
+            places.finish(connection)
+            connection.execute(_COUNT_REMOTE, (number, number, number))
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _remote(connection: sqlite3.Connection) -> int:
+    """Return the number of what remote services told; it has no version, so nothing follows it."""
+    found = connection.execute("SELECT id FROM ontology WHERE name = ?", (REMOTE,)).fetchone()
+    if found:
+        return int(found[0])
+    last = int(connection.execute("SELECT coalesce(max(id), 0) FROM ontology").fetchone()[0])
+    connection.execute(
+        "INSERT INTO ontology VALUES(?,?,'',?,'remote',0,0,'[]','','')",
+        (last + 1, REMOTE, datetime.now(UTC).isoformat(timespec="seconds")),
+    )
+    return last + 1
+
+
 def _write(
-    connection: sqlite3.Connection, document: Document, progress: Callable[[int], None] | None
+    connection: sqlite3.Connection,
+    document: Document,
+    progress: Callable[[int], None] | None,
+    comparison: Comparison | None,
+    allow_shrink: bool,
 ) -> OntologySummary:
-    ontology, former = _make_room(connection, document)
+    if comparison:
+        comparison.before(connection, document.name)
+    former = _make_room(connection, document.name)
+    ontology = former.ontology
     digest = hashlib.blake2b(document.version.encode(), digest_size=8)
     done = 0
     while chunk := list(islice(document.terms, _CHUNK)):
@@ -165,14 +230,21 @@ def _write(
         if progress:
             progress(done)
     # Sorted, so that a large index is written from one end to the other.
-    connection.execute(
-        "INSERT OR IGNORE INTO name SELECT folded, node, ?, scope FROM staged"
-        " ORDER BY folded, node, scope",
-        (ontology,),
-    )
+    connection.execute(_NAMES_OF_STAGED, (ontology,))
     connection.execute("DELETE FROM staged")
+    if done < former.terms * _LEAST_LEFT and former.terms >= _MANY and not allow_shrink:
+        raise OntologyInvalid(
+            f"holds {done:,} terms, {former.terms:,} are loaded: was the file cut off?",
+            where=document.name,
+            hint="download it again; --allow-shrink loads it all the same",
+        )
+    if comparison:
+        changes = Changes(document.name, former.version, document.version)
+        comparison.after(connection, changes, ontology)
     places.add(connection, ontology)
-    return _summarise(connection, ontology, document, done, former, digest.hexdigest())
+    same = former.version == document.version
+    before = former.former if same else former.version
+    return _summarise(connection, ontology, document, done, before, digest.hexdigest())
 
 
 def _summarise(
@@ -215,19 +287,32 @@ def _summarise(
     return summary
 
 
-def _make_room(connection: sqlite3.Connection, document: Document) -> tuple[int, str]:
-    """Remove an ontology's earlier version; return its number and what the version was called."""
+class _Former(Struct, frozen=True):
+    """What was loaded of an ontology: its number, version, the one before, and terms."""
+
+    ontology: int
+    version: str = ""
+    former: str = ""
+    terms: int = 0
+
+
+def _make_room(connection: sqlite3.Connection, name: str) -> _Former:
+    """Remove an ontology's earlier version and return what it was; a shipped table has no terms."""
     found = connection.execute(
-        "SELECT id, version, former FROM ontology WHERE name = ?", (document.name,)
+        "SELECT id, version, former, iif(reader = 'table', 0, terms) FROM ontology WHERE name = ?",
+        (name,),
     ).fetchone()
     if found is None:
         last = connection.execute("SELECT coalesce(max(id), 0) FROM ontology").fetchone()[0]
-        return int(last) + 1, ""
-    number, version, former = found
+        return _Former(int(last) + 1)
+    former = _Former(*found)
     for table in ("term", "name", "edge", "place", "extra"):
-        connection.execute(f"DELETE FROM {table} WHERE ontology = ?", (number,))  # noqa: S608
-    connection.execute("DELETE FROM ontology WHERE id = ?", (number,))
-    return int(number), former if version == document.version else version
+        connection.execute(
+            f"DELETE FROM {table} WHERE ontology = ?",  # noqa: S608
+            (former.ontology,),
+        )
+    connection.execute("DELETE FROM ontology WHERE id = ?", (former.ontology,))
+    return former
 
 
 def _insert(connection: sqlite3.Connection, ontology: int, terms: list[TermInfo]) -> None:

@@ -119,6 +119,15 @@ def add(connection: sqlite3.Connection, ontology: int) -> None:
     )
 
 
+def add_extra(connection: sqlite3.Connection, ontology: int) -> None:
+    """Take in all links of an ontology as extra ones; it gives no places."""
+    connection.execute(
+        "INSERT OR IGNORE INTO extra SELECT ontology, child, parent, part_of FROM edge"
+        " WHERE ontology = ?",
+        (ontology,),
+    )
+
+
 def _places(
     connection: sqlite3.Connection, walk: Walk, ontology: int
 ) -> Iterator[tuple[int, int, int, int]]:

@@ -14,12 +14,15 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from ontology import database, places
+from ontology.changes import Comparison
 from ontology.document import Document
 from ontology.opening import open_bytes
+from ontology.remote import Remote, open_remote
 from ontology.table import bundled, read_table
 from parfocal.config import Settings
-from parfocal.errors import StoreError
+from parfocal.errors import SourceError, StoreError
 from parfocal.identifiers import Curie
+from parfocal.prefixes import known_prefix
 from parfocal.query import fold
 from parfocal.terms import LABEL, merge, named_alive, names_of, rank, suggestions
 from parfocal.values import OntologySummary, TermInfo, TermMatch
@@ -78,6 +81,11 @@ class SqliteTermStore:
             ) from error
         with database.translated(str(path)):
             database.prepare(self._connection(), path)
+
+    @property
+    def path(self) -> Path:
+        """Return the file."""
+        return self._path
 
     # -------------------------------------------------------------- reading
 
@@ -156,20 +164,39 @@ class SqliteTermStore:
     # -------------------------------------------------------------- loading
 
     def load(
-        self, document: Document, progress: Callable[[int], None] | None = None
+        self,
+        document: Document,
+        progress: Callable[[int], None] | None = None,
+        comparison: Comparison | None = None,
+        *,
+        allow_shrink: bool = False,
     ) -> OntologySummary:
         """Replace an ontology's earlier version; on failure the earlier one stays, whole."""
-        return self.load_all((document,), progress)[0]
+        return self.load_all((document,), progress, comparison, allow_shrink=allow_shrink)[0]
 
     def load_all(
-        self, documents: Iterable[Document], progress: Callable[[int], None] | None = None
+        self,
+        documents: Iterable[Document],
+        progress: Callable[[int], None] | None = None,
+        comparison: Comparison | None = None,
+        *,
+        allow_shrink: bool = False,
     ) -> tuple[OntologySummary, ...]:
         """Replace the earlier versions of several ontologies, all or nothing."""
         with database.translated(str(self._path)):
-            summaries = database.replace(self._path, documents, progress)
+            summaries = database.replace(
+                self._path, documents, progress, comparison, allow_shrink=allow_shrink
+            )
         with self._lock:
             self._forget()
         return summaries
+
+    def keep(self, term: TermInfo) -> None:
+        """Keep a term that a remote service told; what is loaded counts more than its word."""
+        with database.translated(str(self._path)):
+            database.keep(self._path, term)
+        with self._lock:
+            self._forget()
 
     def load_bundled(
         self, progress: Callable[[int], None] | None = None
@@ -257,7 +284,10 @@ class SqliteTermStore:
         self._epoch += 1
 
     def _version(self) -> str:
-        rows = self._rows("SELECT name, version, digest FROM ontology ORDER BY name")
+        rows = self._rows(
+            "SELECT name, version, digest FROM ontology WHERE name <> ? ORDER BY name",
+            (database.REMOTE,),
+        )
         if not rows:
             return ""
         return hashlib.blake2b(msgspec.json.encode(rows), digest_size=8).hexdigest()
@@ -308,12 +338,42 @@ class SqliteTermStore:
         )
 
 
+class AskingTermStore(SqliteTermStore):
+    """Terms in an SQLite file, and those of a remote service: asked for once, then kept."""
+
+    def __init__(self, path: Path, remote: Remote) -> None:
+        super().__init__(path)
+        self._remote = remote
+
+    def get(self, curie: Curie) -> TermInfo | None:
+        """Return a term, or None; a service that fails is as good as one that does not know."""
+        found = super().get(curie)
+        if found is not None or self._remote.rests() or not known_prefix(curie):
+            return found
+        try:
+            told = self._remote.term(curie)
+        except SourceError:
+            return None
+        if told is not None:
+            self.keep(told)
+        return told
+
+    def close(self) -> None:
+        """Close the connections of all threads, and those to the service."""
+        self._remote.close()
+        super().close()
+
+
 def open_terms(settings: Settings) -> SqliteTermStore:
     """Open the term store of a data folder.
 
     A new one starts with the tables that parfocal ships, unless ``[ontology] bundled`` says no.
     """
-    store = SqliteTermStore(settings.data_dir / FILE_NAME)
+    path = settings.data_dir / FILE_NAME
+    if settings.ontology.remote.service:
+        store: SqliteTermStore = AskingTermStore(path, open_remote(settings, path))
+    else:
+        store = SqliteTermStore(path)
     if settings.ontology.bundled and not store.version():
         store.load_bundled()
     return store

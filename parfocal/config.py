@@ -157,6 +157,23 @@ class ServerSettings(_Table):
     viewers: tuple[ViewerSettings, ...] = Field((), description="Who may see more than everybody.")
 
 
+class RemoteSettings(_Table):
+    """``[ontology.remote]``: a service that is asked for terms that are not loaded."""
+
+    service: Literal["", "ols", "bioportal"] = Field(
+        "", description="Service to ask: ols, bioportal or none."
+    )
+    url: str = Field("", pattern=r"^(https?://\S+)?$", description="Its address, if not the usual.")
+    api_key: str = Field(
+        "",
+        pattern=r"^((env|file|keyring):.+)?$",
+        description="Where its key is: env:NAME, file:/path or keyring:service/user.",
+    )
+    days: float = Field(30.0, gt=0, le=3650, description="Days for which answers are kept.")
+    timeout: float = Field(15.0, gt=0, le=600, description="Seconds that an answer may take.")
+    offline: bool = Field(False, description="Ask nothing; only kept answers count.")
+
+
 class OntologySettings(_Table):
     """``[ontology]``: the term store."""
 
@@ -168,6 +185,20 @@ class OntologySettings(_Table):
     decisions: tuple[Path, ...] = Field(
         (), description="Mapping files (SSSOM); the first takes new decisions."
     )
+    sources: dict[str, str] = Field(
+        {}, description="Where parfocal ontology update fetches them: name = address."
+    )
+    remote: RemoteSettings = RemoteSettings()
+
+    @field_validator("sources")
+    @classmethod
+    def _are_addresses(cls, sources: dict[str, str]) -> dict[str, str]:
+        for name, address in sources.items():
+            if not re.fullmatch(r"https?://\S+|(ols|bioportal):[\w.-]+", address):
+                raise ValueError(f"{name} is no address; https://..., ols:NAME or bioportal:NAME")
+            if not re.fullmatch(r"[\w.-]{1,80}", name):
+                raise ValueError(f"{name!r} is no name of an ontology")
+        return sources
 
 
 class PublishSettings(_Table):

@@ -19,6 +19,7 @@ from parfocal.config import SourceSettings, debugging
 from parfocal.errors import ConfigError, ParfocalError, StoreLocked
 from parfocal.followers import Progress, following, silent
 from parfocal.interfaces import RecordStore, SupportsSince
+from parfocal.model import Record
 from parfocal.pipeline import Harvest, Wanted
 from parfocal.rebuilding import How, Rebuild, needed
 from parfocal.values import RunReport
@@ -68,15 +69,19 @@ def rebuild_records(
     names: Sequence[str] = (),
     *,
     allow_shrink: bool = False,
+    touched: Callable[[Record], bool] | None = None,
     progress: Progress = silent,
     stop: threading.Event | None = None,
 ) -> Iterator[RunReport]:
-    """Make the records of the named sources, or all, anew of what is kept; no archive is asked."""
+    """Make the records of the named sources, or all, anew of what is kept; no archive is asked.
+
+    ``touched`` says which records need it; those that share a raw item with one go along.
+    """
 
     def job(source: SourceSettings) -> Job:
         async def start(worker: Executor) -> Sequence[RunReport]:
             rebuild = _rebuild_of(catalogue, source, how, allow_shrink, progress)
-            return [await rebuild.run(worker)]
+            return [await msgspec.structs.replace(rebuild, touched=touched).run(worker)]
 
         return Job(source.name, start)
 

@@ -45,6 +45,15 @@ def canonical_prefix(prefix: str) -> str:
     return _CANONICAL.get(prefix.lower(), prefix)
 
 
+def known_prefix(curie: Curie) -> bool:
+    """Whether a CURIE's prefix is that of an ontology known here.
+
+    >>> known_prefix(Curie("CL:0000540")), known_prefix(Curie("note:1"))
+    (True, False)
+    """
+    return curie.partition(":")[0].lower() in _CANONICAL
+
+
 def curie_of(text: str) -> Curie | None:
     """Read a CURIE in any writing; None for what is none.
 

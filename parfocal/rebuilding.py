@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Literal
@@ -28,7 +28,8 @@ class Rebuild(Struct, frozen=True):
 
     Records whose raw items are no longer kept stay as they are; with ``how`` reannotate, claims
     are made anew in them, in place of those whose ``by`` begins with one of ``claimants``.
-    ``fingerprint`` stands for how records are made now.
+    ``fingerprint`` stands for how records are made now. With ``touched``, only raw items are looked
+    at that give a record of which it says yes.
     """
 
     store: RecordStore
@@ -41,6 +42,7 @@ class Rebuild(Struct, frozen=True):
     claimants: tuple[str, ...] = ("parfocal",)
     allow_shrink: bool = False
     progress: Progress | None = None
+    touched: Callable[[Record], bool] | None = None
     turn: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     async def run(self, worker: Executor) -> RunReport:
@@ -67,6 +69,8 @@ class Rebuild(Struct, frozen=True):
         made = forgotten = 0
         for kept in self.store.kept(self.name, after=after, limit=_ITEMS_A_READ):
             after = kept.number
+            if not self._is_touched(kept.number):
+                continue
             if kept.item is None:
                 forgotten += 1
                 records += self._claimed_anew(kept.number)
@@ -81,6 +85,13 @@ class Rebuild(Struct, frozen=True):
         if items or records:
             self.store.rebuild(self.name, run, portion)
         return portion, forgotten
+
+    def _is_touched(self, number: int) -> bool:
+        touched = self.touched
+        if touched is None:
+            return True
+        found = (change.record for change in self.store.records_of(self.name, number))
+        return any(record is not None and touched(record) for record in found)
 
     def _claimed_anew(self, number: int) -> Iterator[tuple[int, Record]]:
         if self.how == "renormalise":

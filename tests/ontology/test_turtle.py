@@ -14,7 +14,8 @@ SKOS = """@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
 lab:1 a skos:Concept ; skos:prefLabel "Färbung"@de , "stain"@en ;
   skos:altLabel "dye"@en ; skos:hiddenLabel "stian" ; skos:narrower lab:2 ;
   skos:definition "Makes visible." .
-lab:2 a skos:Concept ; skos:prefLabel "DAPI" ; skos:broader <http://purl.obolibrary.org/obo/CHEBI_51231> .
+lab:2 a skos:Concept ; skos:prefLabel "DAPI" ; skos:broader
+  <http://purl.obolibrary.org/obo/CHEBI_51231> .
 lab:3 a skos:Concept ; skos:prefLabel "old dye" ; owl:deprecated true ; dct:isReplacedBy lab:1 .
 lab:4 a skos:Concept ; skos:prefLabel "half" ; iso:broaderPartitive lab:1 .
 <urn:x:5> a skos:Concept ; skos:prefLabel "nameless" .
@@ -26,7 +27,8 @@ OWL = """@prefix owl: <http://www.w3.org/2002/07/owl#> .
 @prefix obo: <http://purl.obolibrary.org/obo/> .
 @prefix oio: <http://www.geneontology.org/formats/oboInOwl#> .
 
-obo:uberon.owl a owl:Ontology ; owl:versionIRI <http://purl.obolibrary.org/obo/uberon/releases/2026-04-01/uberon.owl> .
+obo:uberon.owl a owl:Ontology ; owl:versionIRI
+  <http://purl.obolibrary.org/obo/uberon/releases/2026-04-01/uberon.owl> .
 obo:UBERON_0000955 a owl:Class ; rdfs:label "brain" ; oio:hasExactSynonym "encephalon" ;
   rdfs:subClassOf obo:UBERON_0000062 ,
     [ a owl:Restriction ; owl:onProperty obo:BFO_0000050 ; owl:someValuesFrom obo:UBERON_0001017 ] ,
