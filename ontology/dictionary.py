@@ -15,6 +15,8 @@ MOST_NAMES = 600_000
 """Names of one ontology up to which they are held; a larger one is only asked for exact names."""
 _SCOPES = {"LABEL": 0, "EXACT": 1, "NARROW": 2, "BROAD": 3, "RELATED": 4}
 _NEAR = 4
+_MOST_MEANINGS = 16
+"""Terms of one wording that are kept; what means more than these says nothing."""
 _CLOSE = 90.0
 _WORTH_COMPARING = 12
 
@@ -53,6 +55,8 @@ class Dictionary:
         if not wording:
             return
         known = self._names.get(wording, ())
+        if len(known) >= _MOST_MEANINGS:
+            return
         if not any(other == curie and better <= rank for other, better in known):
             self._names[wording] = (*(pair for pair in known if pair[0] != curie), (curie, rank))
         if len(wording) >= _WORTH_COMPARING and not known:
