@@ -54,7 +54,7 @@ def load(
     allow_shrink: bool,
     as_json: bool,
 ) -> None:
-    """Load OBO, OWL, OBO Graphs or cellxgene files, also gzipped.
+    """Load OBO, OWL, Turtle, OBO Graphs or cellxgene files, also gzipped.
 
     Each file replaces the earlier version of its ontology. A file that cannot be read changes
     nothing and the others are still loaded; exit code 3 says so. A single such file is an error.

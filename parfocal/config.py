@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -157,6 +157,10 @@ class ServerSettings(_Table):
     viewers: tuple[ViewerSettings, ...] = Field((), description="Who may see more than everybody.")
 
 
+_OntologyName = Annotated[str, Field(pattern=r"^[\w.-]{1,80}$")]
+_OntologyAddress = Annotated[str, Field(pattern=r"^(https?://\S+|(ols|bioportal):[\w.-]+)$")]
+
+
 class RemoteSettings(_Table):
     """``[ontology.remote]``: a service that is asked for terms that are not loaded."""
 
@@ -185,20 +189,10 @@ class OntologySettings(_Table):
     decisions: tuple[Path, ...] = Field(
         (), description="Mapping files (SSSOM); the first takes new decisions."
     )
-    sources: dict[str, str] = Field(
+    sources: dict[_OntologyName, _OntologyAddress] = Field(
         {}, description="Where parfocal ontology update fetches them: name = address."
     )
     remote: RemoteSettings = RemoteSettings()
-
-    @field_validator("sources")
-    @classmethod
-    def _are_addresses(cls, sources: dict[str, str]) -> dict[str, str]:
-        for name, address in sources.items():
-            if not re.fullmatch(r"https?://\S+|(ols|bioportal):[\w.-]+", address):
-                raise ValueError(f"{name} is no address; https://..., ols:NAME or bioportal:NAME")
-            if not re.fullmatch(r"[\w.-]{1,80}", name):
-                raise ValueError(f"{name!r} is no name of an ontology")
-        return sources
 
 
 class PublishSettings(_Table):

@@ -2,11 +2,14 @@
 
 import gzip
 import io
+import random
 import warnings
 
+import networkx
 import pytest
 from pronto.ontology import Ontology
 
+from ontology.document import Document
 from ontology.load import read
 from ontology.obo import read_obo
 from ontology.opening import open_bytes
@@ -16,7 +19,10 @@ from parfocal.prefixes import curie_of
 from parfocal.terms import MemoryTermStore
 
 pytestmark = pytest.mark.corpus
-SMALL_OBO = ["cmpo.obo", "pato.obo.gz", "uo.obo", "emboss-so.obo.gz", "zfa.obo.gz"]
+SMALL_OBO = [
+    *("cmpo.obo", "pato.obo.gz", "uo.obo", "emboss-so.obo.gz", "zfa.obo.gz"),
+    *("pronto-tests/plana.obo", "pronto-tests/cio.obo"),
+]
 SMALL_OWL = ["fbbi.owl.gz", "pronto-tests/aeo.owl.gz"]
 
 
@@ -66,3 +72,29 @@ def test_tolerant_readers_agree_with_pronto(corpus, name):
         assert set(other.synonyms) == set(term.synonyms), term.curie
         assert set(other.replaced_by) == set(term.replaced_by), term.curie
         assert tolerant.ancestors(term.curie) >= set(term.parents), term.curie
+
+
+@pytest.mark.slow
+def test_store_closes_as_networkx_does_on_all_files_together(corpus, tmp_path):
+    """All files in one store, so that several ontologies tell of the same terms."""
+    store = SqliteTermStore(tmp_path / "terms.sqlite")
+    told = []
+    for path in sorted((corpus / "ontologies").rglob("*")):
+        if path.is_dir() or path.stat().st_size > 230_000 or "tests" in str(path.parent):
+            continue
+        terms = list(read(path).terms)
+        told += terms
+        store.load(Document(path.name, "1", "test", iter(terms)))
+    chance = random.Random(5)
+    asked = chance.sample(sorted({one.curie for one in told}), 200)
+    for part_of in (False, True):
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(one.curie for one in told)
+        graph.add_edges_from((up, one.curie) for one in told for up in one.parents)
+        if part_of:
+            graph.add_edges_from((up, one.curie) for one in told for up in one.part_of)
+        for curie in asked:
+            above, below = networkx.ancestors(graph, curie), networkx.descendants(graph, curie)
+            assert store.ancestors(curie, part_of=part_of) == above - {curie}, curie
+            assert store.descendants(curie, part_of=part_of) == below | {curie}, curie
+    store.close()

@@ -16,7 +16,7 @@ HOMES = {
     "pronto": {"ontology"},
     "pyld": {"parfocal"},
     "rdflib": {"parfocal", "indexer"},
-    "pyoxigraph": {"indexer", "harvester"},
+    "pyoxigraph": {"indexer", "harvester", "ontology"},
     "elasticsearch": {"indexer"},
     "tantivy": {"indexer"},
     "flask": {"api"},
