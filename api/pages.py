@@ -21,7 +21,7 @@ from parfocal.answers import SearchAnswer
 from parfocal.errors import QueryInvalid
 from parfocal.facet_tree import Node
 from parfocal.fields import require_field
-from parfocal.identifiers import RecordId
+from parfocal.identifiers import Curie, RecordId
 from parfocal.model import Record
 from parfocal.query import FacetRequest, FacetValue, FieldMatch, Query
 
@@ -86,7 +86,9 @@ def _label(one: Filter) -> str:
         return one.value
     query = Query(FieldMatch(one.field, "is", (one.value,)), facets=(field,), size=1)
     values = catalogue().search(query, viewer()).facets.get(one.field, ())
-    return next((v.label for v in values if v.value == one.value and v.label), one.value)
+    found = next((v.label for v in values if v.value == one.value and v.label), "")
+    term = None if found else catalogue().terms.get(Curie(one.value))
+    return found or (term.label if term else "") or one.value
 
 
 def _labels(state: State, facets: dict[str, tuple[FacetValue, ...]]) -> dict[Filter, str]:

@@ -7,6 +7,7 @@ there are no such proposals; with it they are still for a curator's eye only.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from ontology.wording import numbers
 from parfocal.fields import field_named
 from parfocal.identifiers import Curie
 from parfocal.knowledge import Knowledge
@@ -40,6 +42,8 @@ _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _PIECES = "tokenizers/l2_supercat_tokenizer_config.json"
 _SCOPES = ("LABEL", "EXACT")
+# Codes such as E11.5 are no words: what looks like them means something else.
+_WORD = re.compile(r"[^\W\d_]{3}")
 
 
 class Model:
@@ -72,9 +76,10 @@ class Model:
 
 
 class _Names(Struct, frozen=True):
-    """The names of a field's terms, and their vectors row by row."""
+    """The names of a field's terms: the numbers in them and their vectors, row by row."""
 
     terms: tuple[Curie, ...]
+    numbers: tuple[frozenset[str], ...]
     vectors: Any
 
 
@@ -97,18 +102,20 @@ class MeaningProposer:
 
     def propose(self, field: str, text: str, limit: int = 5) -> tuple[Candidate, ...]:
         """Return the nearest terms first, each once; none when the package is not installed."""
-        if self._model is None:
+        if self._model is None or not _WORD.search(text):
             return ()
         names = self._names(field, self._model)
         if not names.terms:
             return ()
         near = names.vectors @ self._model.vectors([text])[0]
+        said = numbers(text)
         found: dict[Curie, Candidate] = {}
         for row in (-near).argsort(kind="stable"):
             if near[row] < _CUTOFF or len(found) == limit:
                 break
-            curie = names.terms[row]
-            found.setdefault(curie, self._candidate(curie, float(near[row])))
+            if names.numbers[row] <= said:
+                curie = names.terms[row]
+                found.setdefault(curie, self._candidate(curie, float(near[row])))
         return tuple(found.values())
 
     def _candidate(self, curie: Curie, likeness: float) -> Candidate:
@@ -128,7 +135,9 @@ class MeaningProposer:
             if scope in _SCOPES
         ][:MOST_NAMES]
         made = _Names(
-            tuple(curie for curie, _ in named), model.vectors([text for _, text in named])
+            tuple(curie for curie, _ in named),
+            tuple(numbers(text) for _, text in named),
+            model.vectors([text for _, text in named]),
         )
         self._held[name] = made
         if len(self._held) > _MOST_FIELDS:

@@ -8,6 +8,7 @@ from functools import cached_property
 from rapidfuzz import fuzz, process
 
 from ontology.reading import Reader
+from ontology.wording import numbers
 from parfocal.fields import FIELDS, field_named
 from parfocal.identifiers import Curie
 from parfocal.knowledge import Knowledge
@@ -55,7 +56,10 @@ class TermProposer:
         near = process.extract(
             fold(text), names.keys(), scorer=fuzz.token_sort_ratio, limit=20, score_cutoff=_CUTOFF
         )
+        said = numbers(text)
         for name, likeness, _ in near:
+            if not numbers(name) <= said:
+                continue
             label, curie = names[name]
             yield Candidate(curie, label, "similar", round(0.8 * likeness / 100, 3))
 

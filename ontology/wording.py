@@ -66,6 +66,7 @@ _SPELLING = tuple(
 )
 _BRITISH = re.compile("our|oesoph|foet|aem|paed|oedem|caecum|fibre|centre|grey|labell|is[aei]")
 _TOKEN = re.compile(r"[a-z0-9+]+")
+_NUMBER = re.compile(r"[0-9]+")
 _BRACKET = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*")
 _EITHER = re.compile(r"(.*?)\b([A-Za-z][\w-]*)/([A-Za-z][\w-]*)\b(.*)")
 _SUFFIXES = (
@@ -168,3 +169,8 @@ def text_forms(text: str) -> Iterator[str]:
         if lower.endswith(suffix):
             yield text[: -len(suffix)]
     yield from (text + added for added in _ADDED)
+
+
+def numbers(text: str) -> frozenset[str]:
+    """Return the numbers in a name; two names with other numbers are not alike."""
+    return frozenset(_NUMBER.findall(text))

@@ -43,6 +43,7 @@ port = {{port}}
 name = "member of the lab"
 token = "{TOKEN}"
 groups = ["{GROUP}"]
+curator = true
 
 [publish]
 folder = "published"

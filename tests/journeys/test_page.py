@@ -45,6 +45,7 @@ PAGES = {
     "pictures": "/?level=image&filter=source:disk",
     "list": "/?q=HeLa&view=list",
     "table": "/?q=HeLa&view=table&column=Gene+Symbol",
+    "tree": "/?level=image&tree=organism",
     "filtered": "/?q=HeLa&filter=organism:NCBITaxon:9606",
     "nothing": "/?q=HeLa+mitotik&filter=organism:NCBITaxon:9606",
     "refused": "/?q=mitosis+AND",
@@ -80,7 +81,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Catalogue.open(settings) as catalogue:
         # the browser's driver has an event loop in this thread, and a harvest needs its own
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(lambda: list(harvest(catalogue))).result()
+            for _ in range(2):  # a plot of the runs needs two
+                thread.submit(lambda: list(harvest(catalogue))).result()
         server = Server(catalogue)
         yield server.address
         server.close()
@@ -385,6 +387,121 @@ def test_a_member_signs_in_and_sees_why(page, served):
     page.goto(served + "/sign-in")
     page.click("text=Sign out")
     assert page.inner_text(".tallies") == hidden
+
+
+def sign_in(page: Any, served: str) -> None:
+    page.goto(served + "/sign-in")
+    page.fill("#token", demo.TOKEN)
+    page.press("#token", "Enter")
+    page.wait_for_selector(".bar a:has-text('Review')")
+
+
+@pytest.mark.parametrize("mode", WIDTHS)
+def test_review_is_accessible_and_fits(browser, served, axe, tmp_path, mode):
+    scheme, width = WIDTHS[mode]
+    context = browser.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": 900 if width > 500 else 844}
+    )
+    page = watched(context)
+    sign_in(page, served)
+    page.goto(served + "/review")
+    assert page.locator(".review-candidates li").count() > 0
+    if mode == "light":
+        screenshot(page, "review-light", tmp_path)
+    page.locator(".review-candidates button:has-text('Accept')").first.click()
+    page.wait_for_selector("[role=status]")
+    assert violations(page, axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.locator("table button").first.click()
+    page.wait_for_selector("table.rows", state="detached")
+    context.close()
+    assert page.faults == []
+
+
+def test_a_curator_accepts_refuses_and_takes_back(page, served):
+    page.goto(served + "/review")
+    assert "only curators" in page.inner_text("main")
+    sign_in(page, served)
+    page.click(".bar a:has-text('Review')")
+    waiting = page.locator(".review").count()
+    assert waiting > 0
+    first = page.locator(".review:has(.review-candidates)").first
+    text = first.locator("h2").inner_text()
+    meant = first.locator(".review-candidates code").first.inner_text()
+    first.locator("button:has-text('Accept')").first.click()
+    page.wait_for_selector("[role=status]")
+    assert text in page.inner_text("[role=status]")
+    assert text not in page.locator(".review h2").all_inner_texts()
+    row = page.locator("table.rows tbody tr").first
+    assert text in row.inner_text()
+    assert f"means {page.locator('table.rows td bdi').first.inner_text()}" in row.inner_text()
+    assert meant in row.inner_text()
+    row.locator("button").click()
+    page.wait_for_selector("table.rows", state="detached")
+    assert text in page.locator(".review h2").all_inner_texts()
+    again = page.locator(".review", has=page.locator("h2", has_text=text)).first
+    again.locator("button:has-text('Not a term')").click()
+    page.wait_for_selector("table.rows")
+    assert "is no term" in page.inner_text("table.rows")
+    page.locator("table.rows button").click()
+    page.wait_for_selector("table.rows", state="detached")
+    assert page.locator(".review").count() == waiting
+
+
+def test_a_curator_decides_by_keyboard(page, served):
+    sign_in(page, served)
+    page.goto(served + "/review")
+    text = page.locator(".review h2").first.inner_text()
+    page.locator("#field").focus()
+    reach(page, "value", "no-term")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=status]")
+    assert text in page.inner_text("[role=status]")
+    reach(page, "value", "undo")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("table.rows", state="detached")
+    assert text in page.locator(".review h2").all_inner_texts()
+
+
+def reach(page: Any, attribute: str, value: str) -> None:
+    """Go on with the Tab key until the element with that attribute has the focus."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"document.activeElement.getAttribute('{attribute}')") == value:
+            return
+    pytest.fail(f"no key leads to {attribute}={value}")
+
+
+def test_a_facet_opens_as_a_tree_and_a_node_narrows(page, served, tmp_path):
+    page.goto(served + "/?level=image")
+    total = count(page)
+    facet = page.locator(".facet", has_text="Organism").first
+    facet.locator("a:has-text('as a tree')").click()
+    page.wait_for_selector(".facet .tree .tree")
+    screenshot(page, "tree-light", tmp_path)
+    node = page.locator(".facet .tree > li:has(.tree) > a.value").first
+    label = node.locator("bdi").inner_text()
+    held = int(node.locator(".count").inner_text().replace(",", ""))
+    inner = page.locator(".facet .tree .tree .count").all_inner_texts()
+    assert held >= max(int(one.replace(",", "")) for one in inner)
+    node.click()
+    page.wait_for_selector(".chips")
+    assert label in page.inner_text(".chips")
+    assert count(page) == held <= total
+    assert page.locator(".facet .tree a[aria-current] bdi").first.inner_text() == label
+    page.locator(".facet a:has-text('as a list')").click()
+    page.wait_for_selector(".facet .tree", state="detached")
+    assert count(page) == held
+
+
+def test_runs_of_a_source_are_plotted(page, served):
+    page.goto(served + "/sources")
+    page.click("text=History of idr")
+    page.wait_for_selector(".run-plot svg")
+    assert "2 runs from" in page.text_content(".run-plot desc")
+    assert page.locator(".run-plot .took").count() == 2
+    box = page.locator(".run-plot svg").bounding_box()
+    assert box["width"] > 300
 
 
 def test_no_layout_shifts_and_small_pages(page, served):

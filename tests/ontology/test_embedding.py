@@ -52,6 +52,15 @@ def test_only_names_that_mean_the_term_and_only_of_the_field():
 
 
 @installed
+def test_codes_and_other_numbers_are_not_alike():
+    terms = MemoryTermStore((term("CMPO:1", "cell stage 12"), term("CMPO:2", "E11")))
+    proposer = MeaningProposer(Knowledge(terms))
+    assert [one.term for one in proposer.propose("phenotype", "stage 12 of cells")] == ["CMPO:1"]
+    assert proposer.propose("phenotype", "stage 13 of cells") == ()
+    assert proposer.propose("phenotype", "E11") == ()
+
+
+@installed
 def test_few_fields_are_held(monkeypatch):
     monkeypatch.setattr(embedding, "_MOST_FIELDS", 1)
     proposer = MeaningProposer(KNOWLEDGE)

@@ -42,3 +42,10 @@ def test_nothing_like_it():
 
 def test_limit():
     assert len(PROPOSER.propose("organism", "Mus musculus", limit=1)) == 1
+
+
+def test_a_name_with_another_number_is_not_like_it():
+    terms = MemoryTermStore((term("CMPO:1", "stage 12 phenotype"), term("CMPO:2", "stage")))
+    proposer = TermProposer(Knowledge(terms))
+    assert "CMPO:1" in {one.term for one in proposer.propose("phenotype", "stage 12 phenotypic")}
+    assert "CMPO:1" not in {one.term for one in proposer.propose("phenotype", "stage 13 phenotype")}
