@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ from msgspec import Struct
 from ontology import places
 from ontology.changes import Changes, Comparison
 from ontology.document import Document
+from ontology.upgrade import FIRST, upgrade
 from parfocal.errors import OntologyInvalid, StoreCorrupt, StoreError, StoreFull, StoreLocked
 from parfocal.identifiers import Curie
 from parfocal.query import fold
@@ -121,6 +123,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == _SCHEMA_VERSION:
             return
+        if version == FIRST:
+            made = [s for s in _statements() if not re.search("TABLE (ontology|node)\\(", s)]
+            upgrade(connection, made, _SCHEMA_VERSION)
+            return
         raise StoreCorrupt(
             f"the term store has schema version {version}, this parfocal reads {_SCHEMA_VERSION}",
             where=str(path),
@@ -129,7 +135,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-        for statement in filter(str.strip, _SCHEMA.split(";")):
+        for statement in _statements():
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
@@ -138,6 +144,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreCorrupt(
             "this SQLite file is no term store", where=str(path), hint="choose another data_dir"
         )
+
+
+def _statements() -> list[str]:
+    return [statement for statement in _SCHEMA.split(";") if statement.strip()]
 
 
 def replace(

@@ -117,8 +117,11 @@ def test_other_process_may_load_while_we_read(store, tmp_path):
 
 def test_threads_share_what_is_remembered(store, monkeypatch):
     fill(store, TAXA)
+    every = threading.Barrier(4)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: store.find("mouse"), range(200)))
+        # Each thread opens its connection first, which forgets what was remembered before.
+        list(pool.map(lambda _: (store.find("cat"), every.wait()), range(4)))
+        store.find("mouse")
         asked = []
         rows = SqliteTermStore._rows
         monkeypatch.setattr(
