@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from harvester.omexml import read_document
+from harvester.formats.omexml import read_document
 
 TARGET = 0.5
 WELLS, FIELDS = 384, 9

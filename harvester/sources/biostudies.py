@@ -7,18 +7,18 @@ from typing import ClassVar
 
 import msgspec
 
-from harvester.ahead import in_order
-from harvester.http import Http
-from harvester.sources.biostudies_items import (
+from harvester.asking.ahead import in_order
+from harvester.asking.http import Http
+from harvester.biostudies.items import (
     FilesItem,
     PartItem,
     StudyItem,
     decode_item,
 )
-from harvester.sources.biostudies_options import BioStudiesOptions
-from harvester.sources.biostudies_records import read_files, read_part, read_study
-from harvester.sources.biostudies_search import hits_of, listed
-from harvester.sources.biostudies_study import StudyReader
+from harvester.biostudies.options import BioStudiesOptions
+from harvester.biostudies.records import read_files, read_part, read_study
+from harvester.biostudies.search import hits_of, listed
+from harvester.biostudies.study import StudyReader
 from parfocal.errors import RecordInvalid, SourceMalformed
 from parfocal.interfaces import Walk
 from parfocal.model import Record

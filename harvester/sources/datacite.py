@@ -17,12 +17,12 @@ import msgspec
 from msgspec import Struct
 from pydantic import Field, model_validator
 
-from harvester.answers import Answer
-from harvester.datacite_record import VOLATILE, study_of
-from harvester.http import Http, HttpOptions
-from harvester.instants import earlier
-from harvester.leaves import Json, child, leaves, objects, words
+from harvester.asking.answers import Answer
+from harvester.asking.http import Http, HttpOptions
+from harvester.repositories.datacite_record import VOLATILE, study_of
 from harvester.secrets import Secret
+from harvester.words.instants import earlier
+from harvester.words.leaves import Json, child, leaves, objects, words
 from parfocal.errors import RecordInvalid, SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk

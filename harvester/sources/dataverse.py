@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Struct
 from pydantic import Field
 
-from harvester.ahead import in_order
-from harvester.answers import Answer
-from harvester.dataverse_record import records_of, version_number, version_of
-from harvester.http import Http, HttpOptions
-from harvester.leaves import Json, child, objects, words
+from harvester.asking.ahead import in_order
+from harvester.asking.answers import Answer
+from harvester.asking.http import Http, HttpOptions
+from harvester.repositories.dataverse_record import records_of, version_number, version_of
 from harvester.secrets import Secret
+from harvester.words.leaves import Json, child, objects, words
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk

@@ -11,15 +11,15 @@ import msgspec
 from msgspec import Struct
 from pydantic import Field, field_validator
 
-from harvester.ahead import in_order
-from harvester.answers import Answer, unless
-from harvester.http import Http
-from harvester.http_options import HttpOptions
-from harvester.setbacks import Setbacks
-from harvester.sources.biostudies_items import SCOPE as STUDIES
-from harvester.sources.biostudies_options import BioStudiesOptions
-from harvester.sources.biostudies_search import Hit, hits_of
-from harvester.sources.empiar_records import read_entry
+from harvester.asking.ahead import in_order
+from harvester.asking.answers import Answer, unless
+from harvester.asking.http import Http
+from harvester.asking.http_options import HttpOptions
+from harvester.asking.setbacks import Setbacks
+from harvester.biostudies.empiar_records import read_entry
+from harvester.biostudies.items import SCOPE as STUDIES
+from harvester.biostudies.options import BioStudiesOptions
+from harvester.biostudies.search import Hit, hits_of
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed
 from parfocal.interfaces import Walk
 from parfocal.model import Record

@@ -11,15 +11,14 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Struct
 
-from harvester.http import Http
-from harvester.leaves import words
-from harvester.sources.omero_items import IdSet
-from harvester.sources.searchengine_client import (
+from harvester.asking.http import Http
+from harvester.omero.items import IdSet
+from harvester.searchengine.client import (
     Container,
     Searchengine,
     SearchengineOptions,
 )
-from harvester.sources.searchengine_records import (
+from harvester.searchengine.records import (
     Shown,
     decode_shown,
     encode_shown,
@@ -28,6 +27,7 @@ from harvester.sources.searchengine_records import (
     read_item,
     read_object,
 )
+from harvester.words.leaves import words
 from parfocal.errors import RecordInvalid, SourceMalformed, SourceRefused
 from parfocal.interfaces import Walk
 from parfocal.model import Record

@@ -17,14 +17,14 @@ import msgspec
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
-from harvester.coerce import decode_text
-from harvester.crawl import FoundFile, read_file, unzip, walk_tree
-from harvester.sources import idr_bulkmap
-from harvester.sources.idr_bulkmap import BulkColumn, read_bulkmap
-from harvester.sources.idr_items import StudyItem, decode_item, encode_item
-from harvester.sources.idr_rows import read_rows
-from harvester.sources.idr_study_records import read_study
-from harvester.sources.idr_table import Table, read_table, rows_item
+from harvester.formats.crawl import FoundFile, read_file, unzip, walk_tree
+from harvester.idr import bulkmap as idr_bulkmap
+from harvester.idr.bulkmap import BulkColumn, read_bulkmap
+from harvester.idr.items import StudyItem, decode_item, encode_item
+from harvester.idr.rows import read_rows
+from harvester.idr.study_records import read_study
+from harvester.idr.table import Table, read_table, rows_item
+from harvester.words.coerce import decode_text
 from parfocal.errors import RecordInvalid, SourceError, SourceUnavailable
 from parfocal.interfaces import Walk
 from parfocal.model import Record

@@ -13,14 +13,14 @@ from typing import ClassVar
 
 import msgspec
 
-from harvester.datacite_record import study_of
-from harvester.http import Http
-from harvester.invenio_options import InvenioOptions
-from harvester.invenio_walk import Held, InvenioWalk
-from harvester.leaves import Json, child, entries, objects, words
-from harvester.rdm_files import access_of, files_of, listed_files, thumbnail_of
-from harvester.rdm_record import attributes_of
-from harvester.repository_files import images_of, other_files
+from harvester.asking.http import Http
+from harvester.repositories.datacite_record import study_of
+from harvester.repositories.invenio_options import InvenioOptions
+from harvester.repositories.invenio_walk import Held, InvenioWalk
+from harvester.repositories.rdm_files import access_of, files_of, listed_files, thumbnail_of
+from harvester.repositories.rdm_record import attributes_of
+from harvester.repositories.repository_files import images_of, other_files
+from harvester.words.leaves import Json, child, entries, objects, words
 from parfocal.errors import RecordInvalid
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk

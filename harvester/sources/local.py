@@ -15,11 +15,11 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harvester.lab_items import unpack
-from harvester.lab_records import Maker
-from harvester.lab_walk import Outcome, TreeWalk
-from harvester.lab_watch import changes
-from harvester.zarr_tree import Tree
+from harvester.formats.zarr_tree import Tree
+from harvester.lab.items import unpack
+from harvester.lab.records import Maker
+from harvester.lab.walk import Outcome, TreeWalk
+from harvester.lab.watch import changes
 from parfocal.errors import RecordInvalid, SourceError, SourceRefused
 from parfocal.identifiers import native_of
 from parfocal.interfaces import Walk
@@ -89,7 +89,7 @@ class LocalFiles:
         if not isinstance(record, Image) or not record.location:
             raise SourceRefused("this record has no pixels of its own", where=record.id)
         try:
-            from harvester.thumbnail import draw
+            from harvester.formats.thumbnail import draw
         except ModuleNotFoundError as error:
             raise missing_extra(error, "a thumbnail") from error
         series = native_of(record.id).rpartition("#")[2]

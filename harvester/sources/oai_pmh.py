@@ -14,16 +14,16 @@ from typing import ClassVar
 import msgspec
 from lxml import etree
 
-from harvester import datacite_xml, dublin_core
-from harvester.datacite_record import study_of
-from harvester.dcat_record import read_dcat
-from harvester.dois import identifier
-from harvester.elements import Element, child, name_of
-from harvester.http import Http
-from harvester.leaves import Json
-from harvester.oai_walk import Held, OaiOptions, OaiWalk
-from harvester.repository_files import RepositoryFile, images_of, other_files
-from harvester.xml_reading import parse_xml
+from harvester.asking.http import Http
+from harvester.formats.elements import Element, child, name_of
+from harvester.formats.xml_reading import parse_xml
+from harvester.repositories import datacite_xml, dublin_core
+from harvester.repositories.datacite_record import study_of
+from harvester.repositories.dcat_record import read_dcat
+from harvester.repositories.oai_walk import Held, OaiOptions, OaiWalk
+from harvester.repositories.repository_files import RepositoryFile, images_of, other_files
+from harvester.words.dois import identifier
+from harvester.words.leaves import Json
 from parfocal.errors import RecordInvalid, SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk

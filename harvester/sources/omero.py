@@ -14,13 +14,13 @@ from typing import ClassVar
 import msgspec
 from msgspec import Struct
 
-from harvester.sources.omero_annotations import Annotations
-from harvester.sources.omero_items import decode_item, read_cursor
-from harvester.sources.omero_options import OmeroOptions
-from harvester.sources.omero_records import read_item
-from harvester.sources.omero_scopes import Looker
-from harvester.sources.omero_server import Server
-from harvester.sources.omero_walk import OmeroWalk
+from harvester.omero.annotations import Annotations
+from harvester.omero.items import decode_item, read_cursor
+from harvester.omero.options import OmeroOptions
+from harvester.omero.records import read_item
+from harvester.omero.scopes import Looker
+from harvester.omero.server import Server
+from harvester.omero.walk import OmeroWalk
 from parfocal.errors import RecordInvalid, SourceMalformed
 from parfocal.interfaces import Walk
 from parfocal.model import Record

@@ -13,13 +13,12 @@ from typing import ClassVar, Self
 import msgspec
 from pydantic import Field, model_validator
 
-from harvester.crate import open_crate
-from harvester.crate_parts import Place, parts_of
-from harvester.crate_study import study_of
-from harvester.crawl import FoundFile, read_file, walk_tree
-from harvester.http import Http
-from harvester.http_options import HttpOptions
-from harvester.sources.rocrate_items import (
+from harvester.asking.http import Http
+from harvester.asking.http_options import HttpOptions
+from harvester.crates.crate import open_crate
+from harvester.crates.crate_parts import Place, parts_of
+from harvester.crates.crate_study import study_of
+from harvester.crates.items import (
     MAX_CRATE,
     CrateItem,
     Found,
@@ -27,7 +26,8 @@ from harvester.sources.rocrate_items import (
     decoder,
     is_metadata,
 )
-from harvester.sources.rocrate_web import WebCrates, local_item
+from harvester.crates.web import WebCrates, local_item
+from harvester.formats.crawl import FoundFile, read_file, walk_tree
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed, SourceUnavailable
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk

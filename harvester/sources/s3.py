@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from typing import ClassVar
 
-from harvester.http import Http
-from harvester.list_walk import ListWalk
-from harvester.s3_bucket import Bucket
-from harvester.s3_options import S3Options
-from harvester.s3_records import RemoteMaker
-from harvester.s3_walk import BucketWalk
+from harvester.asking.http import Http
+from harvester.s3.bucket import Bucket
+from harvester.s3.list_walk import ListWalk
+from harvester.s3.options import S3Options
+from harvester.s3.records import RemoteMaker
+from harvester.s3.walk import BucketWalk
 from parfocal.errors import RecordInvalid, SourceError
 from parfocal.interfaces import Walk
 from parfocal.model import Record

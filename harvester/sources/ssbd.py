@@ -11,12 +11,12 @@ from typing import ClassVar, Self
 import msgspec
 from pydantic import Field, model_validator
 
-from harvester.answers import Answer, unless
-from harvester.crawl import FoundFile, read_file, unzip, walk_tree
-from harvester.http import Http
-from harvester.http_options import HttpOptions
-from harvester.sources.ssbd_records import read_piece
-from harvester.ssbd_graph import Graph, Piece
+from harvester.asking.answers import Answer, unless
+from harvester.asking.http import Http
+from harvester.asking.http_options import HttpOptions
+from harvester.formats.crawl import FoundFile, read_file, unzip, walk_tree
+from harvester.ssbd.graph import Graph, Piece
+from harvester.ssbd.records import read_piece
 from parfocal.errors import (
     RecordInvalid,
     SourceMalformed,

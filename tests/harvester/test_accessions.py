@@ -2,7 +2,7 @@
 
 import pytest
 
-from harvester.accessions import prefix_of, read_accessions
+from harvester.words.accessions import prefix_of, read_accessions
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from harvester.addresses import may_connect, parse_address, shown
-from harvester.http import Http, HttpOptions
+from harvester.asking.addresses import may_connect, parse_address, shown
+from harvester.asking.http import Http, HttpOptions
 from parfocal.errors import SourceError, SourceMalformed, SourceRefused
 from parfocal.testing.loopback import Asked, Given, Loopback, given_json, serve
 from parfocal.testing.sources import Visit

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harvester import archive_members, archives
-from harvester.archives import open_archive
+from harvester.formats import archive_members, archives
+from harvester.formats.archives import open_archive
+from harvester.formats.tiff import FileContent
 from harvester.sources.local import LocalFiles
-from harvester.tiff import FileContent
 from parfocal.errors import SourceError
 from parfocal.model import Dataset, Image, KeyValue
 from parfocal.testing.sources import SourceContract, Visit, fetch_all, raw_items

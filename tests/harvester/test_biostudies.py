@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harvester.pagetab import read_submission
-from harvester.pagetab_files import read_list
-from harvester.rembi import described_in, parts_of
+from harvester.biostudies.items import PartItem, StudyItem, raw
+from harvester.biostudies.pagetab import read_submission
+from harvester.biostudies.pagetab_files import read_list
+from harvester.biostudies.rembi import described_in, parts_of
 from harvester.sources.biostudies import BioStudies
-from harvester.sources.biostudies_items import PartItem, StudyItem, raw
 from parfocal.config import SourceSettings
 from parfocal.model import Dataset, Image, KeyValue, Record
 from parfocal.pipeline import Harvest

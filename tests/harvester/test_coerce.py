@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.coerce import decode_text, read_date
+from harvester.words.coerce import decode_text, read_date
 
 
 @pytest.mark.parametrize(

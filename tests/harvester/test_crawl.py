@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.crawl import FoundFile, read_file, unzip, walk_tree
+from harvester.formats.crawl import FoundFile, read_file, unzip, walk_tree
 from parfocal.errors import SourceMalformed, SourceRefused
 from parfocal.values import Problem
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.datacite_record import study_of
-from harvester.datacite_xml import attributes_of, find_resource
-from harvester.markup import plain_text
-from harvester.xml_reading import clean_xml, parse_xml, read_xml
+from harvester.formats.xml_reading import clean_xml, parse_xml, read_xml
+from harvester.repositories.datacite_record import study_of
+from harvester.repositories.datacite_xml import attributes_of, find_resource
+from harvester.words.markup import plain_text
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.model import Annotation, Dataset, KeyValue, Provenance, Publication, decode, encode

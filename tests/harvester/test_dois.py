@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.dois import identifier, read_doi
+from harvester.words.dois import identifier, read_doi
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import time
 
-from harvester.sources.drag_fill import find_drag_fill
+from harvester.idr.drag_fill import find_drag_fill
 
 
 def column(text: str, *numbers: int) -> list[tuple[str, str]]:

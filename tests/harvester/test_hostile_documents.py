@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harvester.answers import Answer
-from harvester.oai_pages import read_oai
-from harvester.sources.rocrate_lists import linked_crate
-from harvester.xml_reading import read_xml
+from harvester.asking.answers import Answer
+from harvester.crates.lists import linked_crate
+from harvester.formats.xml_reading import read_xml
+from harvester.repositories.oai_pages import read_oai
 from parfocal.errors import SourceMalformed
 
 

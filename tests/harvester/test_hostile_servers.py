@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harvester.http import Http, HttpOptions
+from harvester.asking.http import Http, HttpOptions
 from parfocal.errors import SourceError
 from parfocal.testing.sources import Visit
 

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import pytest
 from yarl import URL
 
-from harvester.answers import Answer, unless
-from harvester.connection import Request
-from harvester.http import Http, HttpOptions
-from harvester.politeness import HOSTS
+from harvester.asking.answers import Answer, unless
+from harvester.asking.connection import Request
+from harvester.asking.http import Http, HttpOptions
+from harvester.asking.politeness import HOSTS
 from parfocal import __version__
 from parfocal.errors import (
     ConfigError,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.sources import searchengine_client
+from harvester.searchengine import client as searchengine_client
 from harvester.sources.idr_searchengine import IdrSearchengine
 from parfocal.config import SourceSettings
 from parfocal.errors import SourceRefused, SourceUnavailable

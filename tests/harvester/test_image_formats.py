@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.image_formats import image_format
+from harvester.formats.image_formats import image_format
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from harvester.http import Http
-from harvester.invenio_dumps import read_ids
-from harvester.invenio_search import Scope, Search, identity
+from harvester.asking.http import Http
+from harvester.repositories.invenio_dumps import read_ids
+from harvester.repositories.invenio_search import Scope, Search, identity
 from harvester.sources.invenio import InvenioRecords
 from parfocal.errors import SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue

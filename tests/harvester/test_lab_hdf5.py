@@ -14,11 +14,11 @@ import h5py
 import numpy as np
 import pytest
 
-from harvester import hdf5_tree
-from harvester.archive_members import MemoryContent
-from harvester.hdf5_process import Hdf5Reader
-from harvester.hdf5_records import layout_of, pictures_of
-from harvester.hdf5_tree import Hdf5Document, read_hdf5
+from harvester.formats import hdf5_tree
+from harvester.formats.archive_members import MemoryContent
+from harvester.formats.hdf5_process import Hdf5Reader
+from harvester.formats.hdf5_records import layout_of, pictures_of
+from harvester.formats.hdf5_tree import Hdf5Document, read_hdf5
 from harvester.sources.local import LocalFiles
 from parfocal.errors import PluginMissing, SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue

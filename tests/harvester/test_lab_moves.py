@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester import lab_files
-from harvester.lab_tree import DiskTree
+from harvester.lab import files as lab_files
+from harvester.lab.tree import DiskTree
 from parfocal.model import Image, Record
 from parfocal.pipeline import Harvest
 from parfocal.store.sqlite import SqliteStore

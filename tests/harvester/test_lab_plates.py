@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester import metaseries
-from harvester.htd import Htd, read_htd
-from harvester.jdce import read_jdce, read_table
-from harvester.plate_files import read_name
+from harvester.formats import metaseries
+from harvester.formats.htd import Htd, read_htd
+from harvester.formats.jdce import read_jdce, read_table
+from harvester.formats.plate_files import read_name
 from harvester.sources.local import LocalFiles
 from parfocal.errors import SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.licences import spdx
+from harvester.words.licences import spdx
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harvester.demo_lab import generate
+from harvester.demo.lab import generate
 from harvester.sources.local import LocalFiles
 from parfocal.errors import SourceUnavailable
 from parfocal.model import Dataset, Image, KeyValue, Record

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester import ngff
-from harvester.zarr_tree import Group, PlateGroup, Tree, read_group
+from harvester.formats import ngff
+from harvester.formats.zarr_tree import Group, PlateGroup, Tree, read_group
 from parfocal.errors import SourceMalformed
 from parfocal.model import Quantity
 

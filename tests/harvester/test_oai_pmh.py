@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from harvester.oai_pages import read_oai
+from harvester.formats.xml_reading import parse_xml
+from harvester.repositories.oai_pages import read_oai
 from harvester.sources.oai_pmh import OaiRecords, read_record
-from harvester.xml_reading import parse_xml
 from parfocal.errors import SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue
 from parfocal.store.sqlite import SqliteStore

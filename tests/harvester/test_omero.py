@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harvester.sources import omero_annotations
+from harvester.omero import annotations as omero_annotations
+from harvester.omero.items import Held, IdSet, encode_item, read_cursor
+from harvester.omero.notes import read_notes
 from harvester.sources.omero import Omero
-from harvester.sources.omero_items import Held, IdSet, encode_item, read_cursor
-from harvester.sources.omero_notes import read_notes
 from parfocal.config import SourceSettings
 from parfocal.errors import SourceRefused
 from parfocal.model import Channel, Dataset, Image, Position, Quantity, Record

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.omemodern import ModernImages
-from harvester.omexml import file_names, metadata_file, read_document, validate
-from harvester.structured import MAX_PAIRS
+from harvester.formats.omemodern import ModernImages
+from harvester.formats.omexml import file_names, metadata_file, read_document, validate
+from harvester.formats.structured import MAX_PAIRS
 from parfocal.errors import SourceMalformed
 from parfocal.model import KeyValue, Position, Quantity
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.json_pairs import pairs_of
-from harvester.pagetab import read_submission
-from harvester.pagetab_files import read_list, stores_once
-from harvester.rembi import parts_of
+from harvester.biostudies.items import FilesItem, PartItem, StudyItem, raw
+from harvester.biostudies.pagetab import read_submission
+from harvester.biostudies.pagetab_files import read_list, stores_once
+from harvester.biostudies.rembi import parts_of
 from harvester.sources.biostudies import BioStudies
-from harvester.sources.biostudies_items import FilesItem, PartItem, StudyItem, raw
+from harvester.words.json_pairs import pairs_of
 from parfocal.errors import SourceMalformed
 from parfocal.model import encode
 from parfocal.values import Problem

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.people import person, read_orcid, read_ror
+from harvester.words.people import person, read_orcid, read_ror
 from parfocal.model import Person
 
 

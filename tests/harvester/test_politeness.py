@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harvester.ahead import in_order
-from harvester.http import Http, HttpOptions
-from harvester.politeness import Hosts, Limits
+from harvester.asking.ahead import in_order
+from harvester.asking.http import Http, HttpOptions
+from harvester.asking.politeness import Hosts, Limits
 from parfocal.testing.loopback import Asked, Fault, Given, Loopback, given_json, serve
 from parfocal.testing.sources import Visit
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.robots import Rules
+from harvester.asking.robots import Rules
 
 TEXT = """
 # everybody

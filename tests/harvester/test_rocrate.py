@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harvester.crate import open_crate, term_of
-from harvester.crate_study import study_of
-from harvester.sources import rocrate_items
+from harvester.crates import items as rocrate_items
+from harvester.crates.crate import open_crate, term_of
+from harvester.crates.crate_study import study_of
 from harvester.sources.rocrate import StudyCrates
 from parfocal.errors import SourceMalformed
 from parfocal.identifiers import RecordId

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from harvester.s3.zarr_list import read_list, split_address
 from harvester.sources.local import LocalFiles
-from harvester.zarr_list import read_list, split_address
 from parfocal.model import Dataset, Image, Record
 from parfocal.testing.loopback import serve
 from parfocal.testing.sources import fetch_all, normalise_all

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from harvester.s3.zarr_list import Row, read_list, split_address
 from harvester.sources.s3 import S3Images
-from harvester.zarr_list import Row, read_list, split_address
 from parfocal.errors import SourceMalformed
 from parfocal.interfaces import Source
 from parfocal.model import Image, Record

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harvester import s3_bucket
+from harvester.s3 import bucket as s3_bucket
 from harvester.sources.s3 import S3Images
 from parfocal.errors import SourceRefused
 from parfocal.model import Image, Record

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from harvester.s3_signature import Keys, signed
+from harvester.s3.signature import Keys, signed
 
 NOW = datetime.datetime(2026, 3, 1, 12, 0, 5, tzinfo=datetime.UTC)
 words = st.text(

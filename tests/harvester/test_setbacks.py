@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harvester.connection import Failed
-from harvester.setbacks import IN_A_ROW, Setbacks
+from harvester.asking.connection import Failed
+from harvester.asking.setbacks import IN_A_ROW, Setbacks
 from parfocal.errors import SourceMalformed, SourceRefused, SourceUnavailable
 
 GONE = SourceUnavailable("no answer", where="https://archive.example/7", hint="later")

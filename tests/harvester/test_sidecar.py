@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.sidecar import Rules, read_csv, read_toml
+from harvester.formats.sidecar import Rules, read_csv, read_toml
 from parfocal.errors import SourceMalformed
 from parfocal.model import KeyValue
 

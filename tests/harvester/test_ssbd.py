@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from harvester.sources.ssbd import Ssbd
-from harvester.ssbd_graph import Graph
+from harvester.ssbd.graph import Graph
 from parfocal.config import SourceSettings
 from parfocal.errors import SourceError, SourceMalformed
 from parfocal.model import Dataset, Image, KeyValue, Quantity, Record
@@ -158,7 +158,7 @@ def test_no_rdf_ends_the_walk(tmp_path: Path, name: str, content: bytes) -> None
 
 
 def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvester.ssbd_graph.MAX_TRIPLES", 10)
+    monkeypatch.setattr("harvester.ssbd.graph.MAX_TRIPLES", 10)
     with pytest.raises(SourceMalformed):
         Graph().add("a.ttl", instances({1: "P"}).encode())
 

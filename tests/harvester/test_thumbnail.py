@@ -13,7 +13,7 @@ import tifffile
 import zarr
 from PIL import Image as Picture
 
-from harvester.demo_lab import generate
+from harvester.demo.lab import generate
 from harvester.sources.local import LocalFiles
 from parfocal.errors import PluginMissing, SourceError, SourceMalformed, SourceRefused
 from parfocal.model import Channel, Dataset, Image, Provenance
@@ -190,7 +190,7 @@ def test_data_set_has_no_picture(tmp_path: Path) -> None:
 
 
 def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "harvester.thumbnail", None)
+    monkeypatch.setitem(sys.modules, "harvester.formats.thumbnail", None)
     with pytest.raises(PluginMissing):
         local(tmp_path).thumbnail(image("a.tif"), 64)
 

@@ -11,8 +11,8 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harvester.tiff import read_header
-from harvester.tiff_facts import facts_of
+from harvester.formats.tiff import read_header
+from harvester.formats.tiff_facts import facts_of
 from parfocal.errors import SourceMalformed
 from parfocal.model import Quantity
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.units import quantity
+from harvester.words.units import quantity
 from parfocal.field_values import micrometres
 from parfocal.model import Quantity
 

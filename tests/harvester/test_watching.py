@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harvester import lab_watch
 from harvester.cli import harvest
-from harvester.lab_watch import changes, concerns
+from harvester.lab import watch as lab_watch
+from harvester.lab.watch import changes, concerns
 from harvester.watching import Watch
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings

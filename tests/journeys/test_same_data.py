@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harvester.biostudies.items import StudyItem, raw
 from harvester.sources.biostudies import BioStudies
-from harvester.sources.biostudies_items import StudyItem, raw
 from harvester.sources.ssbd import Ssbd
 from parfocal.catalogue import Catalogue
 from parfocal.cli import main

@@ -1,0 +1,1 @@
+"""Asking servers: one way for all sources, polite and bounded."""

@@ -1,0 +1,1 @@
+"""BioStudies' PageTab and EMPIAR's entries as records."""

@@ -1,0 +1,1 @@
+"""Study crates: RO-Crates as records, and where they are found."""

@@ -1,0 +1,1 @@
+"""The generated lab of the demo."""

@@ -1,0 +1,1 @@
+"""Reading files: images, plates, archives, and the metadata in them."""

@@ -1,0 +1,1 @@
+"""IDR's study files as records."""

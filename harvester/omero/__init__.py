@@ -1,0 +1,1 @@
+"""OMERO servers as records."""

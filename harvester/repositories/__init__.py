@@ -1,0 +1,1 @@
+"""Records of general repositories: DataCite, OAI-PMH, InvenioRDM, Dataverse."""

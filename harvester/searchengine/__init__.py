@@ -1,0 +1,1 @@
+"""IDR's search engine as records."""

@@ -1,0 +1,1 @@
+"""SSBD's graphs as records."""

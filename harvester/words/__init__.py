@@ -1,0 +1,1 @@
+"""Reading what people write: dates, licences, people, units, identifiers."""
