@@ -1,6 +1,8 @@
 import pytest
+from click.testing import CliRunner
 
 from ontology import bioportal, ols, web
+from ontology.cli import ontology
 from ontology.remote import Remote, open_remote
 from ontology.terms import SqliteTermStore, open_terms
 from ontology.web import Web
@@ -250,3 +252,21 @@ def test_recorded_answers_of_ols_are_understood(corpus):
             seen += 1
             assert told.label or told.obsolete, path
     assert seen > 150
+
+
+def test_find_asks_the_service_and_says_what_it_refuses(portal, tmp_path, monkeypatch):
+    remote = {
+        "service": "bioportal",
+        "url": portal.server.url,
+        "api_key": "env:PORTAL_KEY",
+        "offline": False,
+    }
+    settings = Settings(data_dir=tmp_path, ontology={"bundled": False, "remote": remote})
+    monkeypatch.setenv("PORTAL_KEY", "right")
+    found = CliRunner().invoke(ontology, ["find", "nerve cell", "--remote"], obj=settings)
+    assert "CL:2" in found.output
+    assert "bioportal" in found.output
+    monkeypatch.setenv("PORTAL_KEY", "expired")
+    refused = CliRunner().invoke(ontology, ["find", "neuron", "--remote"], obj=settings)
+    assert isinstance(refused.exception, SourceRefused)
+    assert "expired" not in str(refused.exception)

@@ -355,3 +355,27 @@ def test_any_value_is_understood_or_refused(text, field):
     except QueryInvalid:
         return
     assert isinstance(understood, FieldIn | FieldRange)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("tissue:brain", {"UBERON:1", "UBERON:2", "UBERON:3"}),
+        ("brain", {"UBERON:1", "UBERON:2", "UBERON:3"}),
+        ("within:UBERON:1", {"UBERON:1", "UBERON:2", "UBERON:3"}),
+        ("development_stage:brain", {"UBERON:1", "UBERON:3"}),
+        ("within:CL:1", {"CL:1"}),
+    ],
+)
+def test_parts_are_found_where_the_field_says_so(text, found):
+    store = MemoryTermStore(
+        (
+            term("UBERON:1", "brain"),
+            term("UBERON:2", "hippocampus", part_of=("UBERON:1",)),
+            term("UBERON:3", "midbrain", "UBERON:1"),
+            term("CL:1", "cell"),
+            term("CL:2", "nucleus", part_of=("CL:1",)),
+        )
+    )
+    where = understand(parse_query(text), store)[0].where
+    assert set(where.terms) == found
