@@ -72,6 +72,7 @@ description = "Stacks through cleared cortex, with nuclei outlined as labels."
 authors = [{name = "Clara Muster", affiliation = "Centre for Demonstrations"}]
 licence = "CC0"
 date = "2023-11-02"
+doi = "10.5072/parfocal.demo0003"
 keywords = ["tissue clearing", "kidney", "segmentation"]
 Organism = "Mus musculus"
 "Organism Part" = "kidney"
