@@ -96,11 +96,16 @@ class AccessionAnnotator:
         wording = squash(claim.text)
         if any(wording in squash(name) or squash(name) in wording for name in names if name):
             return False
-        return any(other != claim.term for other in self._labelled(claim))
+        own = claim.term.partition(":")[0]
+        field = field_named(claim.field)
+        fitting = field is None or not field.prefixes or own in field.prefixes
+        # Two ontologies of one field may call one thing by quite different names.
+        return any(
+            other != claim.term and (not fitting or other.partition(":")[0] == own)
+            for other in self._labelled(claim)
+        )
 
     def _labelled(self, claim: Annotation) -> Iterator[Curie]:
-        field = field_named(claim.field)
-        prefixes = field.prefixes if field is not None and field.prefixes else _ALL_PREFIXES
-        for match in self._terms.find(claim.text, (*prefixes, *_ALL_PREFIXES)):
+        for match in self._terms.find(claim.text, _ALL_PREFIXES):
             if match.method == "label":
                 yield match.curie

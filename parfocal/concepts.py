@@ -20,6 +20,7 @@ _STOP_WORDS = (
     "a an and are as at by for from in into is of on or that the their these this those to"
     " under via was were which while with within without"
     " image images picture pictures showing"
+    " cell cells line lines sample samples defect defects defective"
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words that say nothing about an image; they count only when a query has no others."""

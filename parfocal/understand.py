@@ -39,8 +39,8 @@ def understand(query: Query, terms: TermStore) -> tuple[Query, tuple[Expansion, 
     Raises QueryInvalid for a number, date or term that cannot be read, with its position.
 
     >>> from parfocal.terms import MemoryTermStore
-    >>> understand(Query(Words("big cells")), MemoryTermStore())[0].where
-    Token(text='big cells')
+    >>> understand(Query(Words("big blue cells")), MemoryTermStore())[0].where
+    Token(text='big blue')
     """
     where, expansions = _clause(query.where, terms, query.expand)
     return msgspec.structs.replace(query, where=where), tuple(dict.fromkeys(expansions))

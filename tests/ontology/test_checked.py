@@ -18,6 +18,7 @@ TERMS = (
     term("CMPO:1", "round nucleus phenotype"),
     term("CMPO:2", "increased cell size phenotype", synonyms=(("EXACT", "large cells"),)),
     term("GO:5634", "nucleus"),
+    term("PATO:1", "binucleate"),
 )
 
 
@@ -39,6 +40,7 @@ def check(*claims):
         claim("phenotype", "doughnut nuclei", "CMPO:1"),
         claim("phenotype", "bagel", "CMPO:1"),
         claim("phenotype", "big", "CMPO:2"),
+        claim("phenotype", "binucleate", "CMPO:1"),
         claim("cell_line", "anything", "CLO:77"),
         claim("cell_line", "old thing", "EFO:4"),
         claim("organism", "Homo sapiens", "NCBITaxon:9607", "doubted", 0.2),
