@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -37,11 +38,7 @@ from parfocal.values import (
 
 
 class Walk(Protocol):
-    """One walk over a source, as the pipeline hands it to ``fetch``: what is known of earlier ones.
-
-    ``cursor`` is the place to resume after, "" for the beginning; ``mark`` what the last complete
-    walk left for this one, "" when everything must be read.
-    """
+    """One walk over a source, as the pipeline hands it to ``fetch``: what is known of earlier ones."""
 
     @property
     def cursor(self) -> str:
@@ -223,6 +220,13 @@ class RecordStore(NameStore, RawStore, Protocol):
         message: str = "",
     ) -> RunReport:
         """End a run; a complete walk tombstones what it no longer saw, unless that is over half."""
+        ...
+
+    def scratch(self, path: Path, sources: Sequence[str]) -> RecordStore:
+        """Return a store in a new file that knows of these sources what this one does.
+
+        It has no content of raw items. A run tried on it changes nothing here.
+        """
         ...
 
     def get(self, id: RecordId) -> Record:

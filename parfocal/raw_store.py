@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from parfocal.values import Change, Counts, KeptItem, Rebuilt, RunReport
-
-if TYPE_CHECKING:
-    from parfocal.interfaces import RecordStore
 
 
 class RawStore(Protocol):
@@ -66,13 +62,6 @@ class RawStore(Protocol):
         """End a rebuild; what raw items no longer give is tombstoned, unless that is over half.
 
         With a fingerprint, raw items count as normalised under it from now on.
-        """
-        ...
-
-    def scratch(self, path: Path, sources: Sequence[str]) -> RecordStore:
-        """Return a store in a new file that knows of these sources what this one does.
-
-        It has no content of raw items. A run tried on it changes nothing here.
         """
         ...
 
