@@ -7,6 +7,7 @@ set of them. Counts are of records, so one that has two terms below a node count
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from parfocal.query import FacetValue
 MOST = 200
 """Values of a facet that are put into a tree, the most frequent first."""
 Count = Callable[[tuple[Curie, ...]], int]
+Above = Callable[[Curie], frozenset[Curie]]
 
 
 class Node(Struct, frozen=True):
@@ -34,31 +36,35 @@ class _Bough(Struct, frozen=True):
     covered: frozenset[Curie]
 
 
-def facet_tree(values: Sequence[FacetValue], terms: TermStore, count: Count) -> tuple[Node, ...]:
+def facet_tree(
+    values: Sequence[FacetValue], terms: TermStore, count: Count, *, part_of: bool = False
+) -> tuple[Node, ...]:
     """Return a facet's values as trees, largest first; values that are no terms are left out.
 
     ``count`` says how many records have one of some terms; it is asked for inner nodes only.
+    With ``part_of``, parts lie below their whole, too.
     """
     present = {Curie(v.value): v for v in values[:MOST] if ":" in v.value}
-    boughs = _lowest(_covers(present, terms), present, terms)
+    above = partial(terms.ancestors, part_of=part_of)
+    boughs = _lowest(_covers(present, above), present, above)
     return _grown(boughs, present, terms, count)
 
 
-def _covers(present: Iterable[Curie], terms: TermStore) -> dict[Curie, frozenset[Curie]]:
+def _covers(present: Iterable[Curie], above: Above) -> dict[Curie, frozenset[Curie]]:
     """Return all terms at or above those present, with the present ones that they cover."""
     covers: dict[Curie, set[Curie]] = {}
     for curie in present:
-        for above in (curie, *terms.ancestors(curie)):
-            covers.setdefault(above, set()).add(curie)
+        for each in (curie, *above(curie)):
+            covers.setdefault(each, set()).add(curie)
     return {curie: frozenset(covered) for curie, covered in covers.items()}
 
 
 def _lowest(
-    covers: dict[Curie, frozenset[Curie]], present: Iterable[Curie], terms: TermStore
+    covers: dict[Curie, frozenset[Curie]], present: Iterable[Curie], above: Above
 ) -> list[_Bough]:
     """Keep what is present, and of terms that cover the same several ones the lowest."""
     kept: dict[frozenset[Curie], Curie] = {}
-    depth = {curie: len(terms.ancestors(curie)) for curie in covers}
+    depth = {curie: len(above(curie)) for curie in covers}
     for curie in sorted(covers, key=lambda each: (-depth[each], each)):
         covered = covers[curie]
         if len(covered) > 1:

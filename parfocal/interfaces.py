@@ -38,7 +38,7 @@ from parfocal.values import (
 
 
 class Walk(Protocol):
-    """One walk over a source, as the pipeline hands it to ``fetch``: what is known of earlier ones."""
+    """One walk over a source, as the pipeline hands it to ``fetch``; it knows of earlier ones."""
 
     @property
     def cursor(self) -> str:
