@@ -18,7 +18,7 @@ from parfocal.clusters import Clusters, collapsed
 from parfocal.config import Settings, SourceSettings
 from parfocal.errors import ConfigError, PluginMissing, RecordNotFound, StoreError
 from parfocal.facet_tree import MOST, Node, facet_tree
-from parfocal.fields import FIELDS, Field, counts_parts, use_keys
+from parfocal.fields import FIELDS, Field, counts_parts, require_field, use_keys
 from parfocal.following import require_readable
 from parfocal.identifiers import Curie, RecordId, record_iri, source_of
 from parfocal.interfaces import Annotator, RecordStore, SearchIndex, Source, TermStore, TripleStore
@@ -271,7 +271,7 @@ class Catalogue:
             below = All((understood.where, FieldIn(field, terms=terms)))
             return self.index.count(msgspec.structs.replace(understood, where=below), viewer)
 
-        return facet_tree(values, self.terms, count)
+        return facet_tree(values, self.terms, count, part_of=require_field(field).part_of)
 
     def suggest(self, prefix: str, viewer: Viewer, limit: int = 10) -> tuple[Suggestion, ...]:
         """Return completions that would find something: frequent values first, then terms."""

@@ -1,3 +1,4 @@
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,19 @@ def test_terms_that_share_nothing_stand_side_by_side():
         ("alone", 2, 2, []),
         ("Homo sapiens", 1, 1, []),
     ]
+
+
+def test_parts_lie_below_their_whole_where_asked():
+    kidney, nephron = term("UBERON:1", "kidney"), term("UBERON:2", "nephron")
+    store = MemoryTermStore((kidney, msgspec.structs.replace(nephron, part_of=(kidney.curie,))))
+    both = values(("UBERON:1", 2), ("UBERON:2", 1))
+    (top,) = facet_tree(both, store, lambda terms: 3, part_of=True)
+    assert (top.label, top.count, [child.label for child in top.children]) == (
+        "kidney",
+        3,
+        ["nephron"],
+    )
+    assert len(facet_tree(both, store, lambda terms: 3)) == 2
 
 
 def test_texts_and_unknown_terms():
