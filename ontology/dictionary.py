@@ -64,6 +64,8 @@ class Dictionary:
 
     def find(self, text: str, prefixes: Sequence[str]) -> Found | None:
         """Return the term that a text names in other wording; earlier prefixes are preferred."""
+        if not squash(text):
+            return None
         for form in (text, *text_forms(text)):
             best = self._best(squash(form), prefixes)
             if best is not None:

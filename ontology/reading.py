@@ -20,6 +20,7 @@ from ontology.decisions import Decisions, shipped_names
 from ontology.dictionary import Dictionary
 from ontology.learned import Mappings
 from ontology.species import species
+from ontology.wording import squash, text_forms
 from parfocal.fields import FIELDS, Field
 from parfocal.identifiers import Curie
 from parfocal.interfaces import TermStore
@@ -48,6 +49,15 @@ _BETWEEN = re.compile(
 # Names of lines have a digit or a capital inside; "spinal cord" has not.
 _LINE = re.compile(r"(?=.{3})\S*(?:\d|\w[A-Z])\S*")
 _WORD_END = re.compile(r"[\s\-_/.,(]+")
+_BINOMIAL = re.compile(r"([A-Z][a-z]+ [a-z]{3,}|[A-Z]\. ?[a-z]{3,})(?: [\w.:+/()-]+){1,4}")
+# What is named after its host, or is more than the organism that it begins with.
+_OTHER_ORGANISM = re.compile(
+    r"vir(?:us|ion)|phage|hybrid|chima?er|\b(?:x|anti|and|or|with)\b", re.I
+)
+_NOTHING = frozenset(
+    ("na", "none", "null", "nan", "nil", "unknown", "notapplicable", "notavailable", "notset")
+)
+"""Wordings of cells that were left empty."""
 # Where else the terms of a field are, first, when the sample is such an organism.
 _AT_HOME = {
     "NCBITaxon:7955": ("ZFA", "ZFS"),
@@ -103,9 +113,10 @@ class Reader:
             return ()
         prefixes = self._prefixes(field, organisms)
         whole = self._whole(field, text, prefixes, without)
-        if whole is not None:
+        if whole is not None and whole.method != "beginning":
             return (whole,)
-        return tuple(self._parts(field, text, prefixes, without))
+        parts = tuple(self._parts(field, text, prefixes, without))
+        return parts if whole is None or len(parts) > 1 else (whole,)
 
     def _prefixes(self, field: Field, organisms: Sequence[Curie]) -> tuple[str, ...]:
         if field.name not in _ANATOMICAL or not organisms:
@@ -139,6 +150,8 @@ class Reader:
         if learned is not None and self._is_live(learned.term):
             trust = min(0.97, 0.94 + 0.01 * learned.support)
             return self._reading(learned.term, text, "learned", trust * learned.agreement)
+        if squash(text) in _NOTHING:
+            return None
         common = self._names.find(field.name, text)
         if common is not None and self._is_live(common):
             return self._reading(common, text, "synonym", SCORES["EXACT"])
@@ -146,15 +159,24 @@ class Reader:
         if match is not None:
             score = SCORES[match.scope if match.scope in SCORES else "label"]
             return self._reading(match.curie, text, match.method, score)
-        return self._worded(text, prefixes)
+        return self._worded(field.name, text, prefixes)
 
-    def _worded(self, text: str, prefixes: Sequence[str]) -> Reading | None:
+    def _worded(self, field: str, text: str, prefixes: Sequence[str]) -> Reading | None:
+        for form in text_forms(text):
+            if not (text.startswith(form) or form.startswith(text)):
+                continue  # what stands in brackets may be a part of it: kidney (cortex)
+            common = self._names.find(field, form)
+            if common is not None and self._is_live(common):
+                return self._reading(common, text, "wording", SCORES["wording"] - _WORDING_LOSS[1])
         found = self.dictionary.find(text, prefixes)
         if found is None:
             found = self.dictionary.find_misspelt(text, prefixes)
         if found is None:
             return None
         loss = _WORDING_LOSS.get(found.scope, 0.25)
+        common = self._names.find(field, found.form)
+        if common is not None and self._is_live(common):
+            return self._reading(common, text, found.method, SCORES[found.method] - loss)
         return self._reading(found.curie, text, found.method, SCORES[found.method] - loss)
 
     def _by_identifier(self, text: str, prefixes: Sequence[str]) -> TermMatch | None:
@@ -177,17 +199,40 @@ class Reader:
 
     def _beginning(self, field: Field, text: str, prefixes: Sequence[str]) -> Reading | None:
         """Return the cell line that a longer name begins with: a clone or a reporter line of it."""
+        if field.name == "organism":
+            return self._strain(text)
         if field.name != "cell_line":
             return None
         ends = [match.start() for match in _WORD_END.finditer(text)][:6]
         for end in reversed(ends):
-            match = (
-                best_match(self.terms, text[:end], prefixes) if _LINE.match(text[:end]) else None
-            )
-            if match is not None and match.scope in ("", "EXACT"):
-                score = SCORES["beginning"]
-                return self._reading(match.curie, text[:end], "beginning", score)
+            curie = self._line(text[:end], prefixes) if _LINE.match(text[:end]) else None
+            if curie is not None:
+                return self._reading(curie, text[:end], "beginning", SCORES["beginning"])
         return None
+
+    def _line(self, name: str, prefixes: Sequence[str]) -> Curie | None:
+        """Return the cell line of a name; one with a number in it also in other wording."""
+        common = self._names.find("cell_line", name)
+        if common is not None and self._is_live(common):
+            return common
+        match = best_match(self.terms, name, prefixes)
+        if match is not None and match.scope in ("", "EXACT"):
+            return match.curie
+        if len(name) < 4 or not any(letter.isdigit() for letter in name):
+            return None
+        found = self._worded("cell_line", name, prefixes)
+        return found.term if found is not None and found.method == "wording" else None
+
+    def _strain(self, text: str) -> Reading | None:
+        """Return the species that the name of a strain begins with: ``E. coli MG1655``."""
+        match = _BINOMIAL.fullmatch(text.strip())
+        if match is None or _OTHER_ORGANISM.search(text, match.end(1)):
+            return None
+        known = best_match(self.terms, match[1], ("NCBITaxon",))
+        curie = known.curie if known is not None and known.scope == "" else species(match[1])
+        if curie is None or not self._is_live(curie):
+            return None
+        return self._reading(curie, match[1], "beginning", SCORES["beginning"])
 
     # ------------------------------------------------------------------ parts of a text
 
@@ -199,12 +244,15 @@ class Reader:
         if len(spans) < 2:
             return
         for start, part in spans:
-            if self._decisions.is_no_term(field.name, part):
+            if len(squash(part)) < 2 or self._decisions.is_no_term(field.name, part):
                 continue
             found = self._whole(field, part, prefixes, without)
             if found is not None and found.method not in ("misspelt", "beginning"):
                 yield replace(
-                    found, start=start + found.start, method="part", score=found.score - _PART_LOSS
+                    found,
+                    start=start + found.start,
+                    method="part",
+                    score=round(found.score - _PART_LOSS, 3),
                 )
 
     def _is_live(self, curie: Curie) -> bool:

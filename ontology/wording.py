@@ -150,6 +150,8 @@ def name_forms(name: str) -> Iterator[str]:
     either = _EITHER.fullmatch(short) if len(short) < 200 else None
     if either and not re.search(r"\d", either[2] + either[3]):
         before, one, other, after = either.groups()
+        if not any(letter.isspace() for letter in before + after):
+            return  # one name that has a slash in it: FVB/N, CHO/IR
         yield f"{before}{one}{after}"
         yield f"{before}{other}{after}"
 

@@ -65,6 +65,51 @@ def test_longer_name_means_the_line_that_it_begins_with():
     assert read("tissue", "brain slice") == []
 
 
+@pytest.mark.parametrize("text", ["n/a", "N/A", "-", "--", "NA", "unknown", "none"])
+@pytest.mark.parametrize("field", ["cell_line", "tissue", "phenotype", "organism"])
+def test_an_empty_cell_means_nothing(field, text):
+    terms = (*TERMS, term("EFO:5", "FVB/N"), term("CL:0000000", "cell"), term("CMPO:2", "NA"))
+    assert read(field, text, reader(terms=terms)) == []
+
+
+def test_a_slash_within_one_name_makes_no_second_name():
+    both = reader(terms=(*TERMS, term("EFO:6", "CHO-IR", ("EXACT", "CHO/IR"))))
+    assert read("cell_line", "CHO", both) == []
+
+
+def test_two_lines_are_two_and_not_one_with_a_suffix():
+    both = reader(terms=(*TERMS, term("EFO:7", "U2OS")))
+    assert [found[0] for found in read("cell_line", "HeLa/U2OS", both)] == ["EFO:1", "EFO:7"]
+
+
+def test_a_line_in_other_wording_begins_a_longer_name():
+    assert read("cell_line", "MCF-10A clone 3") == [("EFO:2", "MCF-10A", 0, "beginning")]
+
+
+@pytest.mark.parametrize(
+    ("text", "term", "named"),
+    [
+        ("S. pombe 972h-", "NCBITaxon:4896", "S. pombe"),
+        ("Danio rerio AB", "NCBITaxon:7955", "Danio rerio"),
+    ],
+)
+def test_strain_is_of_the_species_it_begins_with(text, term, named):
+    assert read("organism", text) == [(term, named, 0, "beginning")]
+
+
+@pytest.mark.parametrize(
+    "text", ["Mus musculus cytomegalovirus", "Homo sapiens x Mus musculus", "D. rerio anti-GFP"]
+)
+def test_what_is_named_after_an_organism_is_not_it(text):
+    assert read("organism", text) == []
+
+
+def test_common_name_with_brackets_is_the_species():
+    genus = term("NCBITaxon:10088", "Mus <genus>", ("EXACT", "mouse"))
+    ((found, *_),) = read("organism", "mouse (C57BL/6)", reader(terms=(*TERMS, genus)))
+    assert found == "NCBITaxon:10090"
+
+
 def test_combined_value_is_read_part_by_part():
     text = "Homo sapiens; house mouse"
     assert read("organism", text) == [
