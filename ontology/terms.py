@@ -16,9 +16,10 @@ import msgspec
 from ontology import database, places
 from ontology.changes import Comparison
 from ontology.document import Document
+from ontology.nicknames import nicknamed
 from ontology.opening import open_bytes
 from ontology.remote import Remote, open_remote
-from ontology.table import bundled, read_table
+from ontology.table import bundled, common_names, read_table
 from parfocal.config import Settings
 from parfocal.errors import SourceError, StoreError
 from parfocal.identifiers import Curie
@@ -98,6 +99,10 @@ class SqliteTermStore:
         folded = fold(text)
         key = (folded, tuple(prefixes))
         return self._cached("find", key, lambda: self._find(folded, prefixes))
+
+    def also_called(self, text: str, prefixes: Sequence[str] = ()) -> tuple[TermMatch, ...]:
+        """Return live terms that people call so though no ontology does."""
+        return rank(text, ((curie, "EXACT") for curie in nicknamed(text)), self.get, prefixes)
 
     def ancestors(self, curie: Curie, *, part_of: bool = False) -> frozenset[Curie]:
         """Return all terms above, without the term itself."""
@@ -208,8 +213,8 @@ class SqliteTermStore:
         held = {one.name: one for one in self.ontologies()}
         done = []
         with ExitStack() as stack:
-            for path in bundled():
-                document = read_table(stack.enter_context(open_bytes(path)), path)
+            tables = [read_table(stack.enter_context(open_bytes(p)), p) for p in bundled()]
+            for document in (*tables, common_names()):
                 known = held.get(document.name)
                 outdated = known and known.reader == "table" and known.version != document.version
                 if known is None or outdated:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -30,6 +31,15 @@ _MOST_SYNONYMS = 100
 _CELL_LINES = ("CLO", "EFO", "CVCL")
 _CELL = re.compile(r" cells?$", re.IGNORECASE)
 _EDGES = ".,;:!?()[]{}'\"`"
+
+
+@runtime_checkable
+class SupportsNicknames(Protocol):
+    """A term store that also knows what people call terms though no ontology does."""
+
+    def also_called(self, text: str, prefixes: Sequence[str] = ()) -> tuple[TermMatch, ...]:
+        """Return live terms that are called so, best first."""
+        ...
 
 
 class Meaning(Struct, frozen=True):
@@ -72,10 +82,21 @@ def meaning_of(
     named = _named_by_id(text, terms)
     if named is not None:
         return build(text, (named,), terms, expand, part_of=part_of)
-    matches = terms.find(text, prefixes)
+    matches = find_by_name(text, terms, prefixes)
     exact = [match for match in matches if match.scope in ("", "EXACT")]
     found = _most_special(exact or list(matches), terms)
     return build(text, found, terms, expand, part_of=part_of) if found else None
+
+
+def find_by_name(
+    text: str, terms: TermStore, prefixes: Sequence[str] = ()
+) -> tuple[TermMatch, ...]:
+    """Return what a text names as it stands, else in singular or plural, else as people say."""
+    for form in (text, _singular(text), f"{text}s"):
+        matches = terms.find(form, prefixes) if form else ()
+        if matches:
+            return matches
+    return terms.also_called(text, prefixes) if isinstance(terms, SupportsNicknames) else ()
 
 
 def _most_special(matches: Sequence[TermMatch], terms: TermStore) -> tuple[Curie, ...]:
@@ -185,7 +206,12 @@ def _meaning_of_run(run: str, terms: TermStore, expand: Expand) -> Meaning | Non
     named = _named_by_id(run, terms)
     if named is not None:
         return build(run, (named,), terms, expand)
-    matches = _exact(run, terms) or _exact(_singular(run), terms)
+    plural = f"{run}s" if len(run) > 3 else ""
+    matches = next(
+        filter(None, (_exact(form, terms) for form in (run, _singular(run), plural))), ()
+    )
+    if not matches and isinstance(terms, SupportsNicknames):
+        matches = terms.also_called(run, ALL_PREFIXES)
     extra = _as_cell_line(run, matches, terms)
     found = tuple(dict.fromkeys(_most_special((*matches, *extra), terms)))
     return build(run, found, terms, expand) if found else None

@@ -32,6 +32,8 @@ _SPACES = (
     "www.bioassayontology.org/bao#",
     "purl.bioontology.org/obo/",
 )
+_SETS = ("obo", "efo", "cmpo", "clo")
+"""Prefixes of whole sets of ontologies, or of one that tells others' terms: obo:CL_0000540."""
 _RESOLVERS = ("identifiers.org/", "www.identifiers.org/", "bioregistry.io/", "n2t.net/")
 _FORMATS = "data|format|operation|topic"
 
@@ -61,6 +63,8 @@ def curie_of(text: str) -> Curie | None:
 
     >>> curie_of("http://purl.obolibrary.org/obo/FBbi_00000253"), curie_of("ncbitaxon_9606")
     ('FBbi:00000253', 'NCBITaxon:9606')
+    >>> curie_of("obo:CL_0000540"), curie_of("efo:EFO_0001185")
+    ('CL:0000540', 'EFO:0001185')
     """
     stripped = text.strip()
     if len(stripped) > 300:
@@ -76,6 +80,9 @@ def _of_compact(text: str) -> Curie | None:
     if not match:
         return None
     prefix, local = match.groups()
+    inner = _COMPACT.fullmatch(local)
+    if inner and prefix.lower() in _SETS and inner[1].lower() in _CANONICAL:
+        return _of_compact(local)
     known = prefix.lower() in _CANONICAL
     if not known and text[len(prefix)] == "_":
         return None

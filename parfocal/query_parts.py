@@ -6,6 +6,7 @@ import re
 
 from parfocal.errors import QueryInvalid
 from parfocal.fields import FIELDS, Field, field_named
+from parfocal.prefixes import curie_of
 from parfocal.query import (
     Clause,
     Everything,
@@ -54,6 +55,7 @@ _FIELD_OPS: dict[str, FieldOp] = {
     "~": "contains",
     "within:": "within",
 }
+_ADDRESSES = ("http", "https", "obo")
 _ONTOLOGIES = frozenset(
     prefix.lower()
     for prefix in (
@@ -137,7 +139,11 @@ class Parts(Scanner):
     def bare_curie(self, name: str) -> Within:
         """Read a term without ``within:`` before it, or say that there is no such field."""
         start = self.at
-        match = _CURIE.fullmatch(self.text, start, self.bare_end())
+        end = self.bare_end()
+        match = _CURIE.fullmatch(self.text, start, end)
+        named = curie_of(self.text[start:end])
+        if named and name.lower() in _ADDRESSES:
+            return Within(self.bare(), start)
         if match and (name.lower() in _ONTOLOGIES or re.fullmatch(r"\d{4,}", match.group(2))):
             return Within(self.bare(), start)
         raise self.unknown_field(name)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import msgspec
 
 from parfocal.answers import Expansion
-from parfocal.concepts import STOP_WORDS, Meaning, build, runs
+from parfocal.concepts import STOP_WORDS, Meaning, build, find_by_name, runs
 from parfocal.conditions import Understood, understand_field
 from parfocal.errors import QueryInvalid
 from parfocal.identifiers import Curie
@@ -108,7 +108,7 @@ def _within(asked: Within, terms: TermStore) -> Understood:
 
 def _labelled(asked: Within, terms: TermStore) -> tuple[Curie, ...]:
     """Return the terms of a label; QueryInvalid proposes similar ones when there are none."""
-    matches = terms.find(asked.term)
+    matches = find_by_name(asked.term, terms)
     exact = [match.curie for match in matches if match.scope in ("", "EXACT")]
     found = exact or [match.curie for match in matches]
     if found:

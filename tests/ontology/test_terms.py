@@ -213,3 +213,20 @@ def test_two_openings_of_a_new_file_at_once(tmp_path):
     assert len(opened) == 8
     for store in opened:
         store.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "curie"),
+    [
+        ("S. pombe", "NCBITaxon:4896"),
+        ("U-2 OS", "EFO:0002869"),
+        ("CLSM", "FBbi:00000251"),
+        ("patient", None),
+        ("HeLa", "EFO:0001185"),
+    ],
+)
+def test_what_people_call_terms(tmp_path, text, curie):
+    store = open_terms(Settings(data_dir=tmp_path))
+    found = store.also_called(text)
+    store.close()
+    assert [match.curie for match in found] == ([curie] if curie else [])

@@ -51,6 +51,15 @@ W, F, K = Words, FieldMatch, KeyMatch
     [
         ("mitosis HeLa", W("mitosis HeLa")),
         ('"exact phrase"', Phrase("exact phrase")),
+        (
+            "http://purl.obolibrary.org/obo/NCBITaxon_9606",
+            Within("http://purl.obolibrary.org/obo/NCBITaxon_9606"),
+        ),
+        (
+            "(https://identifiers.org/taxonomy:9606)",
+            Within("https://identifiers.org/taxonomy:9606"),
+        ),
+        ("obo:NCBITaxon_9606", Within("obo:NCBITaxon_9606")),
         ('organism:"Mus musculus"', F("organism", "is", ("Mus musculus",))),
         ('kv:"Gene Symbol=CDK1"', K("Gene Symbol", "equals", ("CDK1",))),
         ('kv:"Gene Symbol~cdk"', K("Gene Symbol", "contains", ("cdk",))),

@@ -312,6 +312,30 @@ def test_within_takes_curie_address_and_label(written):
     assert clause == Terms(written, "cell population phenotype", ("CMPO:2", "CMPO:77"))
 
 
+def test_singular_and_plural_name_the_same():
+    assert where(Within("cell population phenotypes")).terms == ("CMPO:2", "CMPO:77")
+    mammals = MemoryTermStore(
+        [term("NCBITaxon:40674", "Mammalia", synonyms=(("EXACT", "mammals"),))]
+    )
+    (found,) = understand(Query(FieldMatch("organism", "is", ("mammal",))), mammals)[1]
+    assert found.term == "NCBITaxon:40674"
+    (found,) = understand(Query(Words("mammal")), mammals)[1]
+    assert found.term == "NCBITaxon:40674"
+
+
+class Nicknames(MemoryTermStore):
+    def also_called(self, text, prefixes=()):
+        return self.find("neuron", prefixes) if text == "grey cell" else ()
+
+
+def test_what_people_call_a_term_is_asked_last():
+    store = Nicknames([term("CL:540", "neuron"), term("CL:101", "sensory neuron", "CL:540")])
+    for clause in (Words("grey cell"), FieldMatch("cell_type", "is", ("grey cell",))):
+        (found,) = understand(Query(clause), store)[1]
+        assert (found.term, found.narrower) == ("CL:540", 1)
+    assert understand(Query(Within("grey cell")), store)[0].where.terms == ("CL:540", "CL:101")
+
+
 def test_within_descends_whatever_expand_says():
     assert where(Within("CMPO:2"), "none") == where(Within("CMPO:2"))
 
