@@ -6,6 +6,7 @@ synonyms and parents, several of them separated by ``|``; a fifth cell may hold 
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
 from importlib import resources
@@ -15,6 +16,7 @@ from typing import BinaryIO
 from ontology.document import Document, Skipped
 from parfocal.errors import OntologyInvalid
 from parfocal.identifiers import Curie
+from parfocal.mappings import read_sssom
 from parfocal.prefixes import curie_of
 from parfocal.values import TermInfo
 
@@ -46,6 +48,27 @@ def read_table(stream: BinaryIO, path: Path) -> Document:
         reader="table",
         terms=_terms(lines, header[1], skipped),
         skipped=skipped,
+    )
+
+
+def common_names() -> Document:
+    """Return names that people use and ontologies lack, as synonyms of the terms."""
+    path = Path(str(resources.files("ontology") / "data" / "names.sssom.tsv"))
+    names: dict[tuple[Curie, str], dict[str, None]] = {}
+    for one in read_sssom(path):
+        if one.term is not None:
+            names.setdefault((one.term, one.label), {})[one.text] = None
+    return Document(
+        name="names",
+        version=hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest(),
+        reader="table",
+        terms=iter(
+            [
+                TermInfo(curie, label, "names", tuple(("EXACT", text) for text in texts))
+                for (curie, label), texts in names.items()
+            ]
+        ),
+        skipped=Skipped(),
     )
 
 
