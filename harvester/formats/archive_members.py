@@ -149,10 +149,11 @@ class Members:
     def _add_folders(self, parts: list[str]) -> None:
         for end in range(len(parts) - 1, 0, -1):
             above, folder = "/".join(parts[: end - 1]), "/".join(parts[:end])
-            self.folders.setdefault(above, set()).add(folder)
-            if folder in self.folders:
+            self.folders.setdefault(folder, set())
+            beside = self.folders.setdefault(above, set())
+            if folder in beside:
                 return
-            self.folders[folder] = set()
+            beside.add(folder)
 
 
 def _is_hidden(parts: list[str]) -> bool:

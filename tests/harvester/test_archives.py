@@ -64,6 +64,19 @@ class TestArchivesAsSource(SourceContract):
         return local(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["run.zip", "run.tar"])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 9])
+def test_what_lies_deep_with_nothing_above_it_is_found(
+    tmp_path: Path, kind: str, depth: int
+) -> None:
+    folder = "/".join("abcdefghi"[:depth])
+    write(tmp_path / kind, {f"{folder}/one.tif": tiff(16), f"{folder}/more/two.tif": tiff(32)})
+    records, problems = harvest(tmp_path)
+    images = {name for name, one in records.items() if isinstance(one, Image)}
+    assert images == {f"lab:{kind}!/{folder}/one.tif", f"lab:{kind}!/{folder}/more/two.tif"}
+    assert not problems
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_members_are_records(tmp_path: Path, kind: str) -> None:
     write(tmp_path / "study" / kind, MEMBERS)
