@@ -76,11 +76,13 @@ def rebuild_records(
     """Make the records of the named sources, or all, anew of what is kept; no archive is asked.
 
     ``touched`` says which records need it; those that share a raw item with one go along.
+    Nothing begins when the settings of one of them are wrong: ConfigError.
     """
 
     def job(source: SourceSettings) -> Job:
+        rebuild = _rebuild_of(catalogue, source, how, allow_shrink, progress)
+
         async def start(worker: Executor) -> Sequence[RunReport]:
-            rebuild = _rebuild_of(catalogue, source, how, allow_shrink, progress)
             return [await msgspec.structs.replace(rebuild, touched=touched).run(worker)]
 
         return Job(source.name, start)

@@ -73,6 +73,12 @@ def select(
     return tuple(report_of(row) for row in rows)
 
 
+def _report(db: sqlite3.Connection, run: int) -> RunReport:
+    """Return one run; one that was taken up again is not always its source's last."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = ?", (run,)).fetchone()  # noqa: S608
+    return report_of(row)
+
+
 def begin(
     db: sqlite3.Connection, source: str, fingerprint: str, full: bool, scope: str
 ) -> tuple[int, str | None]:
@@ -162,7 +168,7 @@ def finish(
         )
     _forget_older(db, names)
     _close(db, source, run, state, tombstoned, message)
-    return select(db, source, 1)[0]
+    return _report(db, run)
 
 
 def _forget_older(db: sqlite3.Connection, names: _Names) -> None:
@@ -186,7 +192,7 @@ def finish_rebuild(
     names: _Names = {"source": source, "run": run}
     tombstoned, refusal = _sweep(db, names, _DROPPED, allow_shrink)
     _close(db, source, run, "complete", tombstoned, refusal or message)
-    return select(db, source, 1)[0]
+    return _report(db, run)
 
 
 def _sweep(

@@ -11,7 +11,7 @@ from parfocal import lock
 from parfocal.catalogue import Catalogue
 from parfocal.config import Settings
 from parfocal.errors import ConfigError, SourceUnavailable, StoreFull, StoreLocked
-from parfocal.harvesting import harvest
+from parfocal.harvesting import harvest, rebuild_records
 from parfocal.identifiers import record_id
 from parfocal.model import ANONYMOUS, Access, Dataset, Provenance
 from parfocal.pipeline import Wanted
@@ -120,6 +120,16 @@ def test_sources_walk_side_by_side(open_catalogue):
         reports = by_name(harvest(catalogue))
         assert {name: run.counts.new for name, run in reports.items()} == {"a": 3, "b": 2}
         assert catalogue.count(Query(), ANONYMOUS) == 5
+
+
+def test_no_rebuild_begins_when_the_settings_of_one_source_are_wrong(open_catalogue):
+    a, b = Archive("a", keys(2)), Archive("b", keys(2))
+    with open_catalogue(a, b) as catalogue:
+        list(harvest(catalogue))
+        catalogue.source = {"a": a}.__getitem__
+        with pytest.raises(KeyError):
+            list(rebuild_records(catalogue, "renormalise"))
+        assert [run.scope for run in catalogue.store.runs("a")] == [""]
 
 
 def test_no_more_sources_at_once_than_the_settings_say(open_catalogue):

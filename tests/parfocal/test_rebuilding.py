@@ -204,6 +204,20 @@ def test_a_rebuild_is_not_taken_up_for_another_purpose(store, shelf):
     assert {one.state for one in store.runs("s")} == {"complete", "interrupted"}
 
 
+def test_the_report_is_that_of_the_run_that_ended_not_of_a_later_one(store, shelf):
+    killed, _ = store.begin_rebuild("s", "renormalise", "a:b:d")
+    store.begin_rebuild("s", "reannotate", "a:b:d")
+    report = renormalise(store, shelf)
+    assert (report.run, report.scope, report.state) == (killed, "renormalise", "complete")
+
+
+def test_a_walk_that_fails_is_told_though_a_rebuild_came_after_it_was_killed(store):
+    killed, _ = store.begin("s", fingerprint="a:b:d")
+    renormalise(store, Shelf())
+    assert store.begin("s", fingerprint="a:b:d") == (killed, None)
+    assert store.finish("s", killed, complete=False, message="gone").state == "failed"
+
+
 def test_identifiers_used_twice_end_as_in_a_harvest(store):
     shelf = Shelf("a a1", "b a1", "c c1")
     Harvest(store, "s", shelf).run(fingerprint="a:b:c")
