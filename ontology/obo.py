@@ -17,6 +17,7 @@ _MAX_LINE = 1 << 20
 _TAG = re.compile(r"[\w-]+")
 _MOST_TAGS = 1000
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?\s*([A-Z]+)?', re.DOTALL)
+_OPEN_QUOTE = re.compile(r'[^"]*"(?:[^"\\]|\\.)*\\?')
 _COMMENT = re.compile(r"\s+!\s.*$", re.DOTALL)
 _QUALIFIERS = re.compile(r"\s*(?<!\\)\{[^{}]*=[^{}]*\}\s*$")
 _ESCAPES = {"n": "\n", "t": "\t", "W": " "}
@@ -50,7 +51,7 @@ def read_obo(stream: BinaryIO, path: Path) -> Document:
 
 def _lines(stream: BinaryIO, skipped: Skipped) -> Iterator[str]:
     """Yield logical lines; bytes that are not UTF-8 are read as Latin-1."""
-    carried = ""
+    raw, line, carried = b"\n", "", ""
     for raw in stream:
         if len(raw) > _MAX_LINE:
             skipped.note("line longer than 1 MiB", raw[:60].decode("latin-1"))
@@ -70,6 +71,14 @@ def _lines(stream: BinaryIO, skipped: Skipped) -> Iterator[str]:
         yield line
     if carried:
         yield carried
+    _check_whole(raw, line)
+
+
+def _check_whole(raw: bytes, line: str) -> None:
+    """Refuse a file whose last line ends within a quote: the rest of it was lost."""
+    if raw.endswith((b"\n", b"\r")) or not _OPEN_QUOTE.fullmatch(line):
+        return
+    raise OntologyInvalid("the file ends in the middle", where=line[:60], hint="download it again")
 
 
 def _frames(lines: Iterator[str], skipped: Skipped) -> Iterator[tuple[str, Frame]]:

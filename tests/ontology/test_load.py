@@ -367,3 +367,13 @@ def test_every_real_file_loads_or_says_why(corpus):
     assert readers["pronto"] >= 20
     assert readers["obo"] >= 10
     assert {"functional", "cellxgene", "obographs"} <= readers.keys()
+
+
+def test_text_that_ends_within_a_quote_is_refused(tmp_path):
+    whole = "ontology: x\n\n[Term]\nid: X:1\nname: one\n\n[Term]\nid: X:2\nname: two\n"
+    cut = tmp_path / "x.obo"
+    cut.write_text(whole + 'def: "what was cut')
+    with pytest.raises(OntologyInvalid, match="ends in the middle"):
+        list(read(cut).terms)
+    cut.write_text(whole + 'def: "what was \\"not\\" cut" []')
+    assert len(list(read(cut).terms)) == 2
