@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import click
@@ -24,11 +25,12 @@ from parfocal.pipeline import Wanted
 from parfocal.preview import Difference, catalogue_for_preview, preview
 from parfocal.printing import duration, print_json, print_table, say
 from parfocal.rebuilding import How
-from parfocal.values import REBUILDS, RunReport
+from parfocal.values import REBUILDS, Problem, RunReport
 
 _DONE_WITH_PROBLEMS = 3
 _FAILED = 4
 _MOST_IN_JSON = 10_000
+_MOST_PROBLEMS = 100
 _LONGEST_VALUE = 70
 _SIGNS = {"new": "+", "changed": "~", "tombstoned": "-"}
 
@@ -132,7 +134,7 @@ def _exit_code(reports: list[RunReport]) -> int:
     return _DONE_WITH_PROBLEMS if any(report.problems for report in reports) else 0
 
 
-def _print_report(report: RunReport) -> None:
+def _print_report(report: RunReport, *, kept: bool = True) -> None:
     counts = report.counts
     what = f" ({report.scope})" if report.scope in REBUILDS else ""
     say(
@@ -142,7 +144,7 @@ def _print_report(report: RunReport) -> None:
     )
     if report.message:
         say(f"  {report.message}")
-    if report.problems or report.warnings:
+    if kept and (report.problems or report.warnings):
         say(f"  see: parfocal sources show {report.source} --problems")
 
 
@@ -163,7 +165,9 @@ def _preview(
                 continue
             for difference in found.differences:
                 _print_difference(difference)
-            _print_report(found.report)
+            _print_report(found.report, kept=False)
+            for problem in islice(found.problems, _MOST_PROBLEMS):
+                _print_problem(problem)
     if as_json:
         print_json(answers)
     else:
@@ -306,13 +310,17 @@ def show(settings: Settings, name: str, problems: bool, as_json: bool) -> None:
         )
     elif problems:
         for problem in found:
-            place = f", {problem.place}" if problem.place else ""
-            say(f"{problem.severity}: {problem.item}{place}: {problem.reason}")
-            if problem.hint:
-                say(f"  hint: {problem.hint}")
+            _print_problem(problem)
         say(f"{len(found):,} in all")
     else:
         _print_runs(runs)
+
+
+def _print_problem(problem: Problem) -> None:
+    place = f", {problem.place}" if problem.place else ""
+    say(f"{problem.severity}: {problem.item}{place}: {problem.reason}")
+    if problem.hint:
+        say(f"  hint: {problem.hint}")
 
 
 def _print_runs(runs: Iterable[RunReport]) -> None:

@@ -36,6 +36,8 @@ def trigger_of(source: SourceSettings, jitter: float) -> BaseTrigger:
             f"source {source.name!r}: every: {error}",
             hint='write "6h", or minute, hour, day, month and weekday as cron does',
         ) from error
+    if trigger.get_next_fire_time(None, datetime.now(UTC)) is None:
+        raise ConfigError(f"source {source.name!r}: every: there is no such day: {text}")
     trigger.jitter = shift
     return trigger
 

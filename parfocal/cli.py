@@ -21,12 +21,23 @@ _EXAMPLE = """\
 # Settings of parfocal; every one is described in docs/configuration.md.
 data_dir = "data"
 
-# An archive to harvest. Kinds: idr-studies, local, rocrate.
+# An archive to harvest. docs/configuration.md lists all kinds, README.md the presets.
 # [[sources]]
 # name = "lab"
 # kind = "local"
 # path = "/path/to/images"
 # access = ["lab"]            # who may see it; without this line everybody
+#
+# [[sources]]
+# name = "omero"
+# kind = "omero"
+# url = "https://omero.example.org"
+# username = "harvester"
+# password = "env:OMERO_PASSWORD"
+#
+# [[sources]]
+# name = "bia"
+# preset = "bioimage-archive"
 
 # [search]
 # engine = "elastic"          # default: tantivy, embedded

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from parfocal.errors import ConfigError
+from parfocal.wrong_settings import config_error
 
 FILE_NAME = "parfocal.toml"
 _MASK = "********"
@@ -35,7 +36,7 @@ class SourceSettings(BaseModel):
 
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
-        description="Name; first part of record identifiers.",
+        description="Name; first part of record identifiers: a-z, 0-9, dot, _ and -.",
     )
     kind: str = Field("", description="Kind of source, such as idr-studies or local.")
     preset: str = Field(
@@ -321,17 +322,6 @@ def _resolve(base: Path, table: dict[str, Any]) -> None:
             source["path"] = str(base / Path(source["path"]).expanduser())
 
 
-def _explain(error: ValidationError, where: str) -> ConfigError:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "unknown setting"
-    return ConfigError(
-        f"{place}: {message}", where=where, hint="docs/configuration.md lists all settings"
-    )
-
-
 def load(
     file: Path | None = None,
     *,
@@ -360,7 +350,7 @@ def load(
     try:
         return Settings.model_validate({**table, "file": found, "origins": origins})
     except ValidationError as error:
-        raise _explain(error, str(found or "settings")) from error
+        raise config_error(Settings, error, str(found or "settings")) from error
 
 
 def explain(settings: Settings) -> Iterator[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ from parfocal.identifiers import RecordId, source_of
 from parfocal.interfaces import RecordStore
 from parfocal.model import Record
 from parfocal.pipeline import Wanted
-from parfocal.values import RunReport
+from parfocal.values import Problem, RunReport
 
 _CHANGES_A_READ = 500
 
@@ -47,6 +47,7 @@ class Preview(Struct, frozen=True):
 
     report: RunReport
     differences: Iterator[Difference]
+    problems: Iterator[Problem]
 
 
 @contextmanager
@@ -83,9 +84,17 @@ def preview(
         try:
             jobs = harvest_jobs(tried, names, wanted or Wanted(), progress)
             for report in side_by_side(tried, jobs, threading.Event()):
-                yield Preview(report, _differences(real, scratch, report.source, before))
+                differences = _differences(real, scratch, report.source, before)
+                yield Preview(report, differences, _problems(scratch, report.source))
         finally:
             scratch.close()
+
+
+def _problems(scratch: RecordStore, source: str) -> Iterator[Problem]:
+    after = 0
+    while page := scratch.problems(source, after=after):
+        after = page[-1][0]
+        yield from (problem for _, problem in page)
 
 
 def _differences(

@@ -13,6 +13,9 @@ from parfocal.config import SourceSettings
 from parfocal.errors import ConfigError
 from parfocal.interfaces import Source
 
+_MESSAGES = {"extra_forbidden": "unknown setting", "missing": "must be set"}
+"""What is said of wrong options, by type, where it is not what the check says."""
+
 
 def _preset(name: str) -> dict[str, Any]:
     """Read a preset shipped with a plug-in package's ``presets`` folder."""
@@ -49,11 +52,11 @@ def make_source(settings: SourceSettings) -> Source:
         checked = plugin.Options.model_validate(options)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
+        places = (f"source {settings.name!r}", ".".join(str(part) for part in first["loc"]))
+        message = _MESSAGES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
         known = ", ".join(plugin.Options.model_fields)
         raise ConfigError(
-            f"source {settings.name!r}: {place}: {message}",
+            ": ".join((*filter(None, places), message)),
             hint=f"settings of kind {kind}: {known}",
         ) from error
     source: Source = plugin(settings.name, checked)

@@ -55,7 +55,7 @@ def test_times_are_given_as_cron_does():
     assert (due.hour, due.minute, due.weekday()) == (3, 30, 0)
 
 
-@pytest.mark.parametrize("text", ["61 * * * *", "a b c d e", "* * 32 * *"])
+@pytest.mark.parametrize("text", ["61 * * * *", "a b c d e", "* * 32 * *", "30 2 31 2 *"])
 def test_a_time_that_cannot_be_is_told(text):
     with pytest.raises(ConfigError, match="every"):
         trigger_of(every(text), 0)

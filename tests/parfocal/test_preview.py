@@ -145,6 +145,16 @@ def test_the_command_prints_a_diff(command, harvested):
     assert lines[-1] == "nothing was written"
 
 
+def test_the_command_tells_the_problems_that_are_not_kept(command, harvested):
+    bad = harvested.data_dir.parent / "crates" / "bad"
+    bad.mkdir()
+    (bad / "ro-crate-metadata.json").write_text("{ not")
+    done = command("harvest", "--dry-run")
+    assert done.exit_code == 3
+    assert "error: bad" in done.output
+    assert "parfocal sources show" not in done.output
+
+
 def test_the_command_prints_json(command, harvested):
     change(harvested)
     (answer,) = json.loads(command("harvest", "--dry-run", "--json").output)

@@ -25,6 +25,9 @@ def test_a_preset_gives_the_kind(tmp_path):
         ({"path": "x"}, "has no kind", "idr-studies"),
         ({"kind": "local"}, "path", "settings of kind local"),
         ({"kind": "local", "path": "x", "colour": 1}, "colour: unknown setting", "path"),
+        ({"kind": "local"}, "^source 'a': path: must be set$", "path"),
+        ({"kind": "oai-pmh", "url": "ftp://x"}, "^source 'a': url: is no http address$", "url"),
+        ({"kind": "datacite"}, "^source 'a': set client, prefix or query", "prefix"),
         ({"preset": "nonsense"}, "no preset 'nonsense'", "idr"),
     ],
 )
