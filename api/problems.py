@@ -78,6 +78,7 @@ _HTTP_HINTS = {
     413: "a request body may have at most 4 MiB",
     415: "send application/json",
 }
+_CODE_TITLES = {CuratorsOnly.code: "This page is for curators"}
 _TITLES = {
     400: "This cannot be understood",
     401: "This token is not known here",
@@ -129,7 +130,8 @@ def respond(details: dict[str, Any], headers: dict[str, str] | None = None) -> R
     status = int(details["status"])
     details["request_id"] = g.get("request_id", "")
     if wants_page():
-        heading = _TITLES.get(status, _TITLES[500])
+        code = str(details["type"]).removeprefix(TYPE)
+        heading = _CODE_TITLES.get(code) or _TITLES.get(status, _TITLES[500])
         content: str | bytes = render_template("error.html", problem=details, heading=heading)
         response = Response(content, status, mimetype="text/html")
     else:

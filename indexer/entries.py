@@ -51,7 +51,8 @@ class Pair(Struct, frozen=True, eq=False, gc=False):
 def _entry(key: tuple[str, tuple[str, ...], tuple[Annotation, ...]]) -> Entry:
     field, texts, claims = key
     believed = [claim for claim in claims if claim.believed]
-    meant = {comparable(claim.text) for claim in believed}
+    # An archive that writes the term's name beside its own word says one thing twice.
+    meant = {comparable(said) for claim in believed for said in (claim.text, claim.label)}
     plain = [text for text in texts if comparable(text) not in meant]
     known = dict.fromkeys(
         [*texts, *(c.text for c in believed), *(c.label for c in believed if c.label)]

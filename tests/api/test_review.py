@@ -76,6 +76,8 @@ def test_only_curators_review(app, headers):
         assert answer.status_code == 403
         assert "secret" not in answer.text
     assert "/review" not in client.get("/", headers=headers).text
+    page = client.get("/review", headers={**headers, "Accept": "text/html"}).text
+    assert "This page is for curators" in page
 
 
 def test_api_lists_decides_and_undoes(app):

@@ -64,6 +64,13 @@ def test_a_text_with_a_believed_claim_shows_as_its_term_in_facets() -> None:
     assert organism.terms == ()
 
 
+def test_a_term_named_beside_the_sources_own_word_is_counted_once() -> None:
+    claim = Annotation("phenotype", "banana", "CMPO:365", "curved cell", "curated", 1.0, "x")
+    pairs = (KeyValue("Phenotype", "banana"), KeyValue("Phenotype Term Name", "Curved cell"))
+    record = msgspec.structs.replace(image("s", "i", ""), key_values=pairs, annotations=(claim,))
+    assert made(record).fields["phenotype"].facets == ("CMPO:365",)
+
+
 def test_a_changed_ancestor_is_not_taken_from_the_cache() -> None:
     picture = image("s", "a/i", "")
     assert made(picture, study("s", "a", "First")).inherited == ("first", "a")
