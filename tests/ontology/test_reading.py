@@ -6,6 +6,8 @@ from ontology.decisions import Decisions
 from ontology.learned import Mappings
 from ontology.reading import Reader
 from ontology.species import species
+from ontology.terms import open_terms
+from parfocal.config import Settings
 from parfocal.fields import FIELDS, field_named
 from parfocal.identifiers import Curie
 from parfocal.mappings import Mapping
@@ -171,3 +173,21 @@ def test_a_readings_text_is_in_the_value(field, text):
 @pytest.mark.parametrize("text", ["", "Dog", "A. thing", "s. pombe", "S. Pombe", "X" * 400])
 def test_what_is_no_abbreviation(text):
     assert species(text) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "term"),
+    [
+        ("tissue", "Skin", "UBERON:0002097"),
+        ("tissue", "skeletal muscle", "UBERON:0001134"),
+        ("tissue", "bladder", "UBERON:0001255"),
+        ("imaging_method", "iSIM", "FBbi:00000332"),
+        ("imaging_method", "lattice light-sheet microscopy", "FBbi:00000369"),
+        ("cell_line", "Saos2 cells", "CLO:0008947"),
+    ],
+)
+def test_names_of_the_shipped_table(tmp_path, field, text, term):
+    store = open_terms(Settings(data_dir=tmp_path))
+    ((found, *_),) = read(field, text, Reader(store))
+    store.close()
+    assert found == term
