@@ -43,7 +43,7 @@ _CLOSED = tuple(
     for network in ("64:ff9b:1::/48", "fec0::/10", "100.64.0.0/10", "192.88.99.0/24", "3fff::/20")
 )
 _SECRET_WORD = re.compile(
-    r"(?i)(pass|pwd|secret|token|key|auth|credential|signature|^sig$|session|ticket|code$|^jwt)"
+    r"(?i)(pass|pwd|secret|token|(?<!max-)key|auth|credential|signature|^sig$|session|ticket|code$|^jwt)"
 )
 _MASK = "***"
 _USER = re.compile(r"(?<=//)[^/?#\s]*@|^[^/?#\s]*:[^/?#\s]*@")

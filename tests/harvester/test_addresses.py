@@ -301,6 +301,7 @@ def test_certificate_is_verified_and_own_authority_can_be_added(certificate: Pat
             "https://a.example/?Api_Key=abc&api_key=def",
             "https://a.example/?Api_Key=***&api_key=***",
         ),
+        ("https://a.example/b?max-keys=2&apikeys=3", "https://a.example/b?max-keys=2&apikeys=***"),
         ("me:word@a.example/x", "a.example/x"),
         ("//me:word@a.example/x", "//a.example/x"),
     ],
