@@ -27,6 +27,17 @@ _METHODS = {
     "label": "the text is the term's label",
     "synonym": "the text is a synonym of the term",
     "doubted": "given by the source, but doubted here",
+    "contradicted": "given by the source, but the text is another term's label",
+    "obsolete": "given by the source; the term is obsolete",
+    "replaced": "replaces the obsolete term that the source gave",
+    "decided": "decided by a curator here",
+    "learned": "curators of other studies gave the text this term",
+    "wording": "a name of the term in other wording",
+    "misspelt": "a name of the term, misspelt",
+    "abbreviation": "an abbreviated name of the term",
+    "beginning": "the text begins with a name of the term",
+    "part": "a part of the text is a name of the term",
+    "text": "mentioned in a title, description or protocol",
 }
 TIMES = " \u00d7 "
 _SYMBOLS = {
