@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from harvester.asking.politeness import HOSTS
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -32,6 +34,12 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no corpus of real metadata at {folder}; PARFOCAL_CORPUS says where it is")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def hosts_are_strangers() -> None:
+    """Forget what the process knows of hosts: a later test's server may get the same port."""
+    HOSTS._hosts.clear()
 
 
 def free_port() -> int:
