@@ -13,9 +13,9 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from harvester.secrets import Secret
 from parfocal.config import AlertSettings
 from parfocal.errors import ConfigError
+from parfocal.secrets import Secret
 from parfocal.values import RunReport
 
 _TIMEOUT = 20.0

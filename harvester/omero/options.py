@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from harvester.asking.http_options import HttpOptions
-from harvester.secrets import Secret
+from parfocal.secrets import Secret
 
 
 class OmeroOptions(HttpOptions):

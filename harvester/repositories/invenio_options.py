@@ -9,8 +9,8 @@ from pydantic import Field
 from harvester.asking.http import HttpOptions
 from harvester.repositories.invenio_search import identity
 from harvester.repositories.rdm_record import communities
-from harvester.secrets import Secret
 from harvester.words.leaves import Json, child, objects, words
+from parfocal.secrets import Secret
 
 
 class InvenioOptions(HttpOptions):

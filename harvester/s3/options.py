@@ -11,7 +11,7 @@ from yarl import URL
 
 from harvester.asking.http_options import HttpOptions
 from harvester.s3.signature import Keys
-from harvester.secrets import Secret
+from parfocal.secrets import Secret
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 

@@ -20,13 +20,13 @@ from pydantic import Field, model_validator
 from harvester.asking.answers import Answer
 from harvester.asking.http import Http, HttpOptions
 from harvester.repositories.datacite_record import VOLATILE, study_of
-from harvester.secrets import Secret
 from harvester.words.instants import earlier
 from harvester.words.leaves import Json, child, leaves, objects, words
 from parfocal.errors import RecordInvalid, SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk
 from parfocal.model import Provenance, Record
+from parfocal.secrets import Secret
 from parfocal.values import Fetched, Mark, Problem, RawItem, Unchanged
 
 CURSOR = "page[cursor]"

@@ -19,12 +19,12 @@ from harvester.asking.ahead import in_order
 from harvester.asking.answers import Answer
 from harvester.asking.http import Http, HttpOptions
 from harvester.repositories.dataverse_record import records_of, version_number, version_of
-from harvester.secrets import Secret
 from harvester.words.leaves import Json, child, objects, words
 from parfocal.errors import RecordInvalid, SourceError, SourceMalformed
 from parfocal.identifiers import record_id
 from parfocal.interfaces import Walk
 from parfocal.model import Provenance, Record
+from parfocal.secrets import Secret
 from parfocal.values import Fetched, Problem, RawItem, Unchanged
 
 _PASSES = 4
